@@ -1,0 +1,77 @@
+# Everything is installed by itself, into .venv and .venv-sam; a second call does nothing.
+# `make` alone lists the commands.
+
+PYTHON ?= python3
+PORT ?= 8080
+SECRET ?=
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+export SAM_CLI_TELEMETRY := 0
+
+DEV := .venv/.installed
+SAM := .venv-sam/.installed
+COMPILE := .venv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header $(LOCK_FLAGS)
+
+.PHONY: help install run demo test check format bench lock build deploy openapi clean
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(DEV)  ## create or update the development environment
+
+run: $(DEV)  ## the whole stack on this machine, with sample bookings; PORT=… SECRET=… choose; Ctrl-C ends it
+	@.venv/bin/bookings local run --port $(PORT) $(if $(SECRET),--secret "$$SECRET")
+run: export SECRET := $(SECRET)
+
+demo: $(DEV)  ## the same, ending by itself; exit 0 only if everything arrived
+	@.venv/bin/bookings local demo
+
+test: $(DEV)  ## every test, with coverage
+	@.venv/bin/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
+
+check: $(DEV) $(SAM)  ## lint, types, templates, the tree's rules
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/cfn-lint template.yaml
+	.venv-sam/bin/sam validate --lint
+
+format: $(DEV)  ## put the code into its form
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+build: $(SAM)  ## sam build
+	.venv-sam/bin/sam build
+
+deploy: build  ## sam build && sam deploy; ARGS="--guided" the first time, ARGS="--config-env prod" later
+	.venv-sam/bin/sam deploy $(ARGS)
+
+lock: $(DEV)  ## renew the pinned, hashed requirements; LOCK_FLAGS=--upgrade for the newest
+	cd requirements && ../$(COMPILE) dev.in -o dev.txt
+	cd layers/runtime && ../../$(COMPILE) -c ../../requirements/dev.txt requirements.in -o requirements.txt
+	cd requirements && ../$(COMPILE) -c dev.txt uv.in -o uv.txt
+	cd requirements && ../$(COMPILE) sam.in -o sam.txt
+
+clean:  ## remove what was built or installed here
+	rm -rf .venv .venv-sam .aws-sam .local .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# An environment is made anew when its Python is not the one asked for, else brought up to date.
+define environment
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' || { \
+	echo "Python 3.13 is needed; $$($(PYTHON) --version) was found. Say which with PYTHON=…" >&2; exit 1; }
+@echo "Installing $(1) (pinned, hashed) …"
+@$(1)/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null \
+	|| $(PYTHON) -m venv --clear $(1)
+@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+@VIRTUAL_ENV=$(1) $(1)/bin/uv pip $(2) --quiet --require-hashes $(3)
+endef
+
+$(DEV): requirements/dev.txt requirements/uv.txt pyproject.toml
+	$(call environment,.venv,sync,requirements/dev.txt)
+	@VIRTUAL_ENV=.venv .venv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(SAM): requirements/sam.txt requirements/uv.txt
+	$(call environment,.venv-sam,install,-r requirements/sam.txt)
+	@touch $@

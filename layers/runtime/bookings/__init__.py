@@ -1,0 +1,1 @@
+"""Zoom Scheduler bookings: what the four functions share."""

@@ -1,0 +1,81 @@
+"""The functions' settings: one class a function, one environment variable a field.
+
+A field `queue_url` is read from `QUEUE_URL`. The template sets each of them; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+
+class SettingsError(Exception):
+    """A setting is missing or can't be read. The message names the variable, never its value."""
+
+
+class FanOut(StrEnum):
+    """Where a verified delivery goes first; the other one is the fallback."""
+
+    EVENT_BRIDGE = "EventBridge"
+    SQS = "SQS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Settings:
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Reads every field from the variable of its name.
+
+        Raises:
+            SettingsError: a variable is missing, blank or not of its field's type.
+        """
+        values: dict[str, object] = {}
+        for field in dataclasses.fields(cls):
+            name = field.name.upper()
+            text = environment.get(name, "").strip()
+            if not text:
+                raise SettingsError(f"{name} is not set")
+            try:
+                values[field.name] = _READERS[str(field.type)](text)
+            except (ValueError, KeyError):
+                raise SettingsError(f"{name} is not a valid {field.type}") from None
+        return cls(**values)
+
+
+_READERS = {
+    "str": str,
+    "int": int,
+    "bool": {"true": True, "false": False}.__getitem__,
+    "FanOut": FanOut,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings(_Settings):
+    event_bus_arn: str
+    fan_out: FanOut
+    booking_created_queue_url: str
+    booking_canceled_queue_url: str
+    quarantine_queue_url: str
+    zoom_secret_arn: str
+    signature_tolerance_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingSettings(_Settings):
+    """Of the two handlers, booking_created and booking_canceled."""
+
+    bookings_table_name: str
+    booking_retention_days: int  # 0 keeps bookings for ever
+    queue_url: str  # the handler's own source queue, to make a record come back later
+    quarantine_queue_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingEventsSettings(_Settings):
+    event_bus_arn: str
+    booking_events_dlq_url: str
+    share_access_links: bool
