@@ -1,0 +1,182 @@
+"""A change in the table becomes an event that subscribers rely on.
+
+The events come from the table's stream and never from a second write, so that a crash can't lose or invent one.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from bookings.counts import Count, Counter
+from bookings.domain_events import Snapshot, domain_event
+from bookings.envelope import Envelope
+from bookings.services import RefusedByService, ServiceError
+
+DEAD_LETTER_SECONDS = 3.0
+MAX_PASSES = 2  # over the entries of a batch that the bus failed; the stream brings the rest again
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One record of the table's stream, in the order of its booking's writes.
+
+    Attributes:
+        before: None for a booking that was not there, or only as the tombstone of an erased one.
+        after: None for an item that was deleted or erased.
+    """
+
+    before: Snapshot | None
+    after: Snapshot | None
+
+
+StreamRecord = Mapping[str, Any]
+"""A record as Lambda hands it over: attribute values, base64 for binary ones."""
+
+
+class EventBus(Protocol):
+    def publish_all(self, envelopes: Sequence[Envelope]) -> list[ServiceError | None]:
+        """Puts events on the bus; returns, in their order, why each was not taken, None where it was."""
+
+
+class DeadLetters(Protocol):
+    def send(self, message: str, timeout_seconds: float) -> None:
+        """Keeps the message.
+
+        Raises:
+            RefusedByService: it is too large to be kept.
+            ServiceUnavailable: try again later.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What became of a batch.
+
+    Attributes:
+        failed_from: sequence number of the first record that must come again, with all after it.
+        refused: booking ids of the events that went to the DLQ, with the reason.
+    """
+
+    failed_from: str | None = None
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Announcer:
+    """Announces the changes of one batch of a shard."""
+
+    def __init__(
+        self,
+        *,
+        bus: EventBus,
+        dead_letters: DeadLetters,
+        parse_change: Callable[[StreamRecord], Change],
+        share_access_links: bool,
+        count: Counter,
+    ) -> None:
+        self._bus = bus
+        self._dead_letters = dead_letters
+        self._parse_change = parse_change
+        self._share_access_links = share_access_links
+        self._count = count
+
+    def announce(self, records: Sequence[StreamRecord]) -> Announced:
+        """Publishes what the records announce.
+
+        A service that is down holds the shard, which goes on by itself when the service is back. A record that
+        can't be announced for itself goes whole to the DLQ, and the shard goes on.
+        """
+        refused: list[tuple[str, str]] = []
+        events: list[tuple[StreamRecord, Envelope]] = []
+        for index, record in enumerate(records):
+            try:
+                change = self._parse_change(record)
+                envelope = self._event(change)
+            except Exception as error:  # noqa: BLE001 - one record of whatever kind must not hold its shard
+                try:
+                    refused.append(self._set_aside(record, "unreadable_record", type(error).__name__, None))
+                except ServiceError:
+                    # What stands before it is published all the same; the stream brings the rest again.
+                    return self._publish(events, refused, _sequence_number(records[index]))
+            else:
+                if envelope:
+                    events.append((record, envelope))
+        return self._publish(events, refused, None)
+
+    def _event(self, change: Change) -> Envelope | None:
+        if change.after is None:
+            return None
+        return domain_event(change.before, change.after, share_access_links=self._share_access_links)
+
+    def _publish(
+        self,
+        events: list[tuple[StreamRecord, Envelope]],
+        refused: list[tuple[str, str]],
+        failed_from: str | None,
+    ) -> Announced:
+        pending = events
+        for _ in range(MAX_PASSES):
+            if not pending:
+                break
+            results = self._bus.publish_all([envelope for _, envelope in pending])
+            failed = []
+            for (record, envelope), error in zip(pending, results, strict=True):
+                if error is None:
+                    self._count(Count.EVENT_ANNOUNCED)
+                elif isinstance(error, RefusedByService):
+                    try:
+                        refused.append(self._set_aside(record, "refused_by_bus", str(error), envelope))
+                    except ServiceError:
+                        failed.append((record, envelope))
+                else:
+                    failed.append((record, envelope))
+            pending = failed
+        if pending:
+            self._count(Count.ANNOUNCEMENT_DELAYED)
+            failed_from = _sequence_number(pending[0][0])
+        return Announced(failed_from, refused)
+
+    def _set_aside(
+        self, record: StreamRecord, reason: str, error: str, envelope: Envelope | None
+    ) -> tuple[str, str]:
+        """Puts into the DLQ what can't be announced: the whole event, or where there is none the whole record.
+
+        Raises:
+            ServiceUnavailable: it could not be put there.
+        """
+        booking_id = _booking_id(record)
+        head = {"reason": reason, "error": error, "booking_id": booking_id}
+        if envelope:
+            whole: dict[str, Any] = {
+                "source": envelope.source,
+                "detail-type": envelope.detail_type,
+                "resources": envelope.resources,
+                "detail": json.loads(envelope.detail),
+            }
+            message = head | {"event": whole}
+        else:
+            message = head | {"record": record}
+        try:
+            self._dead_letters.send(_json(message), DEAD_LETTER_SECONDS)
+        except RefusedByService:
+            # Too large even for a queue: its booking can be announced again from the table.
+            self._dead_letters.send(_json(head), DEAD_LETTER_SECONDS)
+        self._count(Count.EVENT_REFUSED)
+        return booking_id, reason
+
+
+def _json(message: Mapping[str, Any]) -> str:
+    return json.dumps(message, ensure_ascii=False, default=str)
+
+
+def _sequence_number(record: StreamRecord) -> str:
+    return str(record["dynamodb"]["SequenceNumber"])
+
+
+def _booking_id(record: StreamRecord) -> str:
+    try:
+        return str(record["dynamodb"]["Keys"]["booking_id"]["S"])
+    except (KeyError, TypeError):
+        return "unknown"
+
+

@@ -1,0 +1,40 @@
+"""What the endpoint answers; problems as RFC 9457 says."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from bookings.quarantine import FieldError
+
+JSON = "application/json"
+PROBLEM_JSON = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer, and what the log may say of the request it answers.
+
+    Attributes:
+        log: fields fit for a log: ids, names of events, reasons. Nothing personal, no secret.
+    """
+
+    status: HTTPStatus
+    content_type: str | None = None
+    body: str | None = field(default=None, repr=False)
+    log: Mapping[str, str] = field(default_factory=dict)
+
+
+def problem(
+    status: HTTPStatus, detail: str, *, errors: Sequence[FieldError] = (), log: Mapping[str, str] | None = None
+) -> Answer:
+    """Returns problem details. `detail` says what to do about it and never repeats what was sent."""
+    content: dict[str, object] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": int(status),
+        "detail": detail,
+    }
+    if errors:
+        content["errors"] = [error.as_dict() for error in errors]
+    return Answer(status, PROBLEM_JSON, json.dumps(content), log or {})

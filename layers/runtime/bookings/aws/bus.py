@@ -1,0 +1,89 @@
+"""The booking bus: EventBridge's PutEvents."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bookings.aws.calls import BoundedCalls, translated_errors
+from bookings.envelope import Envelope
+from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
+
+_SERVICE = "EventBridge"
+
+MAX_ENTRIES = 10
+MAX_ENTRY_BYTES = 1_000_000  # of all entries of a call together; EventBridge's limit is 1 MB
+_ENTRY_OVERHEAD_BYTES = 200  # for what is not the detail, and the resources
+
+# Codes of a failed entry that say: this event will never be taken.
+_REFUSED_ENTRY = {"InvalidArgument", "MalformedDetail", "SerializationException", "ValidationException"}
+
+
+class EventBridgeBus:
+    def __init__(self, client: Any, arn: str, calls: BoundedCalls) -> None:
+        self._client = client
+        self._arn = arn
+        self._calls = calls
+
+    def publish(self, envelope: Envelope, timeout_seconds: float) -> None:
+        error = self._calls.run(_SERVICE, lambda: self._put([envelope]), timeout_seconds)[0]
+        if error:
+            raise error
+
+    def publish_all(self, envelopes: Sequence[Envelope]) -> list[ServiceError | None]:
+        results: list[ServiceError | None] = []
+        for call in _split(envelopes):
+            down = next((error for error in results if isinstance(error, ServiceUnavailable)), None)
+            # Once the bus has failed, the rest waits for the stream to come again.
+            results.extend([down] * len(call) if down else self._put(call))
+        return results
+
+    def _put(self, envelopes: Sequence[Envelope]) -> list[ServiceError | None]:
+        if len(envelopes) == 1 and _size(envelopes[0]) > MAX_ENTRY_BYTES:
+            return [RefusedByService(f"{_SERVICE}: over {MAX_ENTRY_BYTES:,} bytes")]
+        try:
+            with translated_errors(_SERVICE):
+                answer = self._client.put_events(Entries=[self._entry(envelope) for envelope in envelopes])
+        except RefusedByService as error:
+            # Refused as a whole, for one or for some of them: each by itself, to find which.
+            if len(envelopes) == 1:
+                return [error]
+            return [result for envelope in envelopes for result in self._put([envelope])]
+        except ServiceUnavailable as error:
+            return [error] * len(envelopes)
+        return [_error_of(entry) for entry in answer["Entries"]]
+
+    def _entry(self, envelope: Envelope) -> dict[str, Any]:
+        return {
+            "EventBusName": self._arn,
+            "Source": envelope.source,
+            "DetailType": envelope.detail_type,
+            "Detail": envelope.detail,
+            "Resources": envelope.resources,
+        }
+
+
+def _error_of(entry: dict[str, Any]) -> ServiceError | None:
+    """Returns the error of one result entry: PutEvents answers 200 even where none was taken."""
+    if entry.get("EventId"):
+        return None
+    code = str(entry.get("ErrorCode", "unknown"))
+    if code in _REFUSED_ENTRY:
+        return RefusedByService(f"{_SERVICE}: {code}")
+    return ServiceUnavailable(f"{_SERVICE}: {code}", answered=True)
+
+
+def _size(envelope: Envelope) -> int:
+    return len(envelope.detail.encode()) + sum(map(len, envelope.resources)) + _ENTRY_OVERHEAD_BYTES
+
+
+def _split(envelopes: Sequence[Envelope]) -> Iterator[list[Envelope]]:
+    call: list[Envelope] = []
+    size = 0
+    for envelope in envelopes:
+        more = _size(envelope)
+        if call and (len(call) == MAX_ENTRIES or size + more > MAX_ENTRY_BYTES):
+            yield call
+            call, size = [], 0
+        call.append(envelope)
+        size += more
+    if call:
+        yield call

@@ -1,0 +1,201 @@
+"""The bookings table in DynamoDB: its item, its conditional write, its stream."""
+
+import dataclasses
+import zlib
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
+
+from bookings.announce import Change, StreamRecord
+from bookings.aws.calls import translated_errors
+from bookings.booking import Booking, Details, KeptEvent, Kind, Status, Tombstone
+from bookings.domain_events import Snapshot
+from bookings.record import BookingTooLarge, RevisionConflict
+from bookings.zoom.delivery import details_of_kept
+
+_SERVICE = "DynamoDB"
+
+MAX_ITEM_BYTES = 380 * 1024  # DynamoDB's limit is 400 KB; what is between them is for how it counts
+MAX_KEY_BYTES = 2048  # of a partition key, an index's too
+
+_NOT_PUBLIC = {"zoom_events", "revision", "expires_at"}
+
+# DynamoDB's numbers go to 10^126 and down to 10^-130; only a field that Zoom may add could be beyond.
+_LARGEST, _SMALLEST = 1e125, 1e-129
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+class DynamoDBBookingStore:
+    """Writes bookings; reads only what a refused write gives back."""
+
+    def __init__(self, client: Any, table_name: str) -> None:
+        self._client = client
+        self._table_name = table_name
+
+    def save(self, booking: Booking, *, replacing: int | None, expires_at: int | None) -> int:
+        item, given_up = _fitting_item(booking, expires_at)
+        if replacing is None:
+            condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(booking_id)"}
+        else:
+            condition = {
+                "ConditionExpression": "revision = :revision",
+                "ExpressionAttributeValues": {":revision": {"N": str(replacing)}},
+            }
+        with translated_errors(_SERVICE):
+            try:
+                self._client.put_item(
+                    TableName=self._table_name,
+                    Item=item,
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **condition,
+                )
+            except self._client.exceptions.ConditionalCheckFailedException as refusal:
+                stored = refusal.response.get("Item")
+                raise RevisionConflict(parse_item(stored) if stored else None) from None
+        return given_up
+
+
+def build_item(booking: Booking, expires_at: int | None) -> dict[str, Any]:
+    """Returns the item of a booking in attribute-value form. What is absent has no attribute."""
+    values = booking.public_fields() | {
+        "revision": booking.revision,
+        "zoom_events": {
+            str(kind): {
+                name: value
+                for name, value in (
+                    ("event_time", event.event_time),
+                    ("digest", event.digest),
+                    ("rescheduled", event.rescheduled),
+                    ("request_id", event.request_id),
+                    ("body", None if event.body is None else zlib.compress(event.body)),
+                )
+                if value is not None
+            }
+            for kind, event in booking.kept.items()
+        },
+    }
+    if expires_at is not None:
+        values["expires_at"] = expires_at
+    if len(values.get("host_user_id", "").encode()) > MAX_KEY_BYTES:
+        del values["host_user_id"]  # as a key of the index it would make the whole item refused
+    return {name: _serialize(_storable(value)) for name, value in values.items()}
+
+
+def parse_item(item: Mapping[str, Any]) -> Booking | Tombstone:
+    """Returns what an item in attribute-value form says."""
+    values = {name: _plain(_deserialize(value)) for name, value in item.items()}
+    if "erased_at" in values:
+        return Tombstone(
+            booking_id=values["booking_id"], erased_at=values["erased_at"], revision=values["revision"]
+        )
+    names = [field.name for field in dataclasses.fields(Details)]
+    return Booking(
+        booking_id=values["booking_id"],
+        status=Status(values["status"]),
+        rescheduled=values["rescheduled"],
+        details=Details(**{name: values[name] for name in names if name in values}),
+        kept=MappingProxyType(
+            {Kind(kind): _kept_event(kept) for kind, kept in values["zoom_events"].items()}
+        ),
+        revision=values["revision"],
+    )
+
+
+def parse_change(record: StreamRecord) -> Change:
+    """Returns the change in a record of the table's stream, as Lambda hands it over."""
+    images = record["dynamodb"]
+    return Change(_snapshot(images.get("OldImage")), _snapshot(images.get("NewImage")))
+
+
+def item_size(item: Mapping[str, Any]) -> int:
+    """Returns an upper bound of an item's size as DynamoDB counts it, in bytes."""
+    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+
+
+def _fitting_item(booking: Booking, expires_at: int | None) -> tuple[dict[str, Any], int]:
+    """Returns the item, and how many kept bodies it gave up, the oldest first."""
+    for given_up, smaller in enumerate(_giving_up_bodies(booking)):
+        item = build_item(smaller, expires_at)
+        if item_size(item) <= MAX_ITEM_BYTES:
+            return item, given_up
+    raise BookingTooLarge
+
+
+def _giving_up_bodies(booking: Booking) -> Iterator[Booking]:
+    yield booking
+    kept = dict(booking.kept)
+    for kind, event in sorted(booking.kept.items(), key=lambda entry: entry[1].order):
+        if event.body is not None:
+            kept[kind] = dataclasses.replace(event, body=None)
+            yield dataclasses.replace(booking, kept=dict(kept))
+
+
+def _kept_event(kept: dict[str, Any]) -> KeptEvent:
+    body = zlib.decompress(kept["body"]) if "body" in kept else None
+    return KeptEvent(
+        event_time=kept["event_time"],
+        digest=kept["digest"],
+        rescheduled=kept["rescheduled"],
+        request_id=kept.get("request_id"),
+        body=body,
+        details=None if body is None else details_of_kept(body),
+    )
+
+
+def _snapshot(image: Mapping[str, Any] | None) -> Snapshot | None:
+    if image is None or "erased_at" in image:
+        return None
+    return Snapshot(
+        fields={
+            name: _plain(_deserialize(value)) for name, value in image.items() if name not in _NOT_PUBLIC
+        },
+        revision=int(image["revision"]["N"]),
+        digests={Kind(kind): kept["M"]["digest"]["S"] for kind, kept in image["zoom_events"]["M"].items()},
+    )
+
+
+def _storable(value: Any) -> Any:
+    """Returns a value that boto3 can serialise: floats as decimals, or as text where DynamoDB has no number."""
+    if isinstance(value, dict):
+        return {name: _storable(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, float):
+        in_range = value == 0 or _SMALLEST <= abs(value) <= _LARGEST
+        return Decimal(repr(value)) if in_range else repr(value)
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Returns a value as JSON has it, from what boto3 deserialised."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, Binary):
+        return bytes(value.value)
+    return value
+
+
+def _value_size(value: Mapping[str, Any]) -> int:
+    ((kind, content),) = value.items()
+    match kind:
+        case "S":
+            return len(content.encode())
+        case "B":
+            return len(content)
+        case "N":
+            return len(content) // 2 + 2
+        case "M":
+            return 3 + sum(1 + len(name.encode()) + _value_size(item) for name, item in content.items())
+        case "L":
+            return 3 + sum(1 + _value_size(item) for item in content)
+        case _:
+            return 1

@@ -1,0 +1,38 @@
+"""Time, as the use cases are given it."""
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Returns the time of day, aware and UTC."""
+
+    def monotonic(self) -> float:
+        """Returns seconds from an arbitrary start; never goes back."""
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class Deadline:
+    """What is left of a time budget that several calls share."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._end = clock.monotonic() + seconds
+
+    def remaining(self, at_most_seconds: float) -> float:
+        """Returns the seconds the next call may take, 0 when the time is up."""
+        return max(0.0, min(at_most_seconds, self._end - self._clock.monotonic()))
+
+
+def utc_text(moment: datetime) -> str:
+    """Returns the one form in which times are stored and sent: `2026-11-22T16:00:00Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

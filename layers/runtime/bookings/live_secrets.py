@@ -1,0 +1,123 @@
+"""The secret tokens that count now: the current one, and during a rotation the previous one."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bookings.clock import Clock, Deadline
+from bookings.counts import Count, Counter
+from bookings.services import ServiceError
+
+GRACE = timedelta(hours=24)
+"""How long the previous secret counts after the current one was made."""
+
+MAX_AGE_SECONDS = 15 * 60  # after that the secrets are read again; far below the grace, so that it ends on time
+MIN_REFRESH_SECONDS = 60  # between two attempts in a process, whatever asks for them
+MIN_LENGTH = 16  # characters; Zoom's tokens have 22
+FETCH_SECONDS = 0.8
+
+
+class SecretUnavailable(Exception):
+    """There is no secret to verify with: not readable, or blank or too short. Answer 503, never accept."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretVersion:
+    value: str = field(repr=False)
+    created_at: datetime
+
+
+class SecretSource(Protocol):
+    def current(self, timeout_seconds: float) -> SecretVersion:
+        """Returns the current version.
+
+        Raises:
+            ServiceError: it can't be read.
+        """
+
+    def previous(self, timeout_seconds: float) -> SecretVersion | None:
+        """Returns the version before, None where there is none.
+
+        Raises:
+            ServiceError: it can't be read.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    current: SecretVersion
+    previous: SecretVersion | None
+    read_at: float
+
+
+class LiveSecrets:
+    """Keeps the secrets for the life of a process and reads them again rarely."""
+
+    def __init__(self, source: SecretSource, clock: Clock, count: Counter) -> None:
+        self._source = source
+        self._clock = clock
+        self._count = count
+        self._known: _Known | None = None
+        self._refreshed_at: float | None = None
+
+    def values(self, deadline: Deadline) -> list[str]:
+        """Returns the secrets that may have signed a request now, the current one first.
+
+        Raises:
+            SecretUnavailable: none is known, and none can be read.
+        """
+        if self._known is None:
+            self._known = self._read(deadline)
+        elif self._clock.monotonic() - self._known.read_at > MAX_AGE_SECONDS:
+            self.refresh(deadline)
+        return self._live(self._known)
+
+    def refresh(self, deadline: Deadline) -> bool:
+        """Reads the secrets again, at most once a minute; returns whether they were read.
+
+        While they can't be read, those known go on.
+
+        Raises:
+            SecretUnavailable: what is stored now is no usable secret.
+        """
+        now = self._clock.monotonic()
+        if self._refreshed_at is not None and now - self._refreshed_at < MIN_REFRESH_SECONDS:
+            return False
+        self._refreshed_at = now
+        try:
+            self._known = self._read(deadline)
+        except _Unreadable:
+            self._count(Count.SECRET_REFRESH_FAILED)
+            return False
+        return True
+
+    def _read(self, deadline: Deadline) -> _Known:
+        try:
+            current = self._source.current(deadline.remaining(FETCH_SECONDS))
+            previous = None
+            if self._clock.now() - current.created_at < GRACE:
+                previous = self._source.previous(deadline.remaining(FETCH_SECONDS))
+        except ServiceError as error:
+            raise _Unreadable(str(error)) from error
+        if not _usable(current):
+            self._known = None
+            raise SecretUnavailable(f"the stored secret is shorter than {MIN_LENGTH} characters")
+        return _Known(current, previous, self._clock.monotonic())
+
+    def _live(self, known: _Known) -> list[str]:
+        live = [known.current]
+        if (
+            known.previous
+            and _usable(known.previous)
+            and self._clock.now() - known.current.created_at < GRACE
+        ):
+            live.append(known.previous)
+        return [version.value for version in live]
+
+
+class _Unreadable(SecretUnavailable):
+    pass
+
+
+def _usable(version: SecretVersion) -> bool:
+    return len(version.value) >= MIN_LENGTH

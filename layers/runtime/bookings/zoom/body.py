@@ -1,0 +1,121 @@
+"""The body of a delivery: JSON that every service on its way can carry, or a clear refusal."""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+# EventBridge takes 64-bit integers only.
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+# DynamoDB nests maps and lists 32 deep; a location stands five levels deep in a body and one deep in an item.
+MAX_NESTING = 32
+
+# What an SQS message can't hold, beside the surrogates: control characters other than tab, LF and CR, and
+# U+FFFE, U+FFFF. EventBridge may write an escaped character out on its way to a queue.
+_REFUSED_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+class BodyError(Exception):
+    """A body is not JSON as a delivery must be. The message says what is wrong, never what stood there."""
+
+
+def parse_body(raw: bytes) -> dict[str, Any]:
+    """Returns the object in a delivery's raw body.
+
+    Raises:
+        BodyError: not UTF-8, not JSON, not an object, a name twice in one object, nested more than
+            `MAX_NESTING` deep, a number that is not finite or an integer beyond 64 bits, or a character
+            that a queue refuses.
+    """
+    try:
+        value = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_int=_integer,
+            parse_float=_float,
+            parse_constant=_refuse_constant,
+        )
+    except UnicodeDecodeError:
+        raise BodyError("the body is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise BodyError(f"the body is not JSON: {error.msg} at character {error.pos}") from None
+    except RecursionError:
+        raise BodyError(f"the body is nested more than {MAX_NESTING} levels deep") from None
+    if not isinstance(value, dict):
+        raise BodyError("the body is not a JSON object")
+    for text, depth in _walk(value):
+        if depth > MAX_NESTING:
+            raise BodyError(f"the body is nested more than {MAX_NESTING} levels deep")
+        if text is not None and _REFUSED_CHARACTERS.search(text):
+            raise BodyError("the body holds a character that a queue refuses")
+    return value
+
+
+def canonical_json(value: Any) -> bytes:
+    """Returns one form for all ways to write the same JSON value: sorted names, no white space, UTF-8.
+
+    A number that is whole is written as an integer: `1.0`, `1e0` and `1` are the same to JSON.
+    """
+    return json.dumps(
+        _normalised(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def digest(canonical: bytes) -> str:
+    """Returns the SHA-256 of a body's canonical JSON, as 64 hex digits."""
+    return hashlib.sha256(canonical).hexdigest()
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise BodyError("the body has a name twice in one object")
+    return value
+
+
+def _integer(text: str) -> int:
+    # Twenty characters hold every 64-bit integer; longer ones are not even converted.
+    if len(text) > len(str(INT64_MIN)) or not INT64_MIN <= (value := int(text)) <= INT64_MAX:
+        raise BodyError("the body has an integer beyond 64 bits")
+    return value
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise BodyError("the body has a number that is not finite")
+    return value
+
+
+def _refuse_constant(_name: str) -> NoReturn:
+    raise BodyError("the body has a number that is not finite")
+
+
+def _walk(root: Any) -> Iterator[tuple[str | None, int]]:
+    """Yields each string, names included, and each container as None, with its depth."""
+    pending = [(root, 1)]
+    while pending:
+        value, depth = pending.pop()
+        if isinstance(value, str):
+            yield value, 0
+        elif isinstance(value, dict):
+            yield None, depth
+            for name, item in value.items():
+                yield name, 0
+                pending.append((item, depth + 1))
+        elif isinstance(value, list):
+            yield None, depth
+            pending.extend((item, depth + 1) for item in value)
+
+
+def _normalised(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _normalised(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_normalised(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and INT64_MIN <= value <= INT64_MAX:
+        return int(value)
+    return value
