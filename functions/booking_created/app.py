@@ -1,2 +1,19 @@
-def lambda_handler(event, context):
-    raise NotImplementedError
+"""Records created bookings.
+
+Triggered by batches of BookingCreatedQueue: verified deliveries of
+`scheduler.scheduled_event_created`, as EventBridge events. It merges each into its item of the bookings
+table. A delivery that can't be recorded comes back later, in the end to BookingCreatedDLQ; the others of its
+batch are done. It shares no queue and no role with its twin.
+"""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from bookings import bootstrap
+from bookings.telemetry import logger, metrics
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context(log_event=False, clear_state=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return bootstrap.record_batch().process(event, context.get_remaining_time_in_millis)

@@ -1,2 +1,59 @@
-def lambda_handler(event, context):
-    raise NotImplementedError
+"""Takes Zoom's webhook: verifies, validates and publishes each delivery.
+
+Triggered by `POST /webhooks/zoom` of the HTTP API (payload format 2.0). It puts an event on the booking bus,
+or a message into a handler's queue or the quarantine, and changes nothing else. Whatever fails is answered
+503 within 2.5 s, so that Zoom sends the delivery again.
+"""
+
+import base64
+import binascii
+import os
+from typing import Any
+
+from bookings import bootstrap
+from bookings.answers import Answer
+from bookings.counts import Count
+from bookings.errors import describe
+from bookings.receive import Request, unavailable
+from bookings.telemetry import count, logger, metrics
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context(log_event=False, clear_state=True)
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    try:
+        answer = bootstrap.receiver().receive(to_request(event))
+    except Exception as error:  # noqa: BLE001 - an authentic delivery must never be answered 4xx for our bug
+        count(Count.UNEXPECTED_ERROR)
+        logger.error("unexpected error", extra=describe(error))
+        answer = unavailable("unexpected_error")
+    logger.info("answered", extra={"status": int(answer.status), **answer.log})
+    return to_response(answer)
+
+
+def to_request(event: dict[str, Any]) -> Request:
+    """Returns the request in an event of the HTTP API; headers that differ in case are joined."""
+    headers: dict[str, str] = {}
+    for name, value in (event.get("headers") or {}).items():
+        lower = name.lower()
+        headers[lower] = f"{headers[lower]},{value}" if lower in headers else value
+    text = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return Request(headers, text.encode(errors="surrogatepass"))
+    try:
+        return Request(headers, base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError):
+        return Request(headers, None)
+
+
+def to_response(answer: Answer) -> dict[str, Any]:
+    """Returns the HTTP API's response for an answer."""
+    response: dict[str, Any] = {"statusCode": int(answer.status)}
+    if answer.body is not None:
+        response |= {"headers": {"content-type": answer.content_type}, "body": answer.body}
+    return response
+
+
+# In Lambda clients are made while the function starts: that has a whole CPU, a first call only a share.
+if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
+    bootstrap.receiver()

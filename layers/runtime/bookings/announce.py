@@ -1,6 +1,7 @@
 """A change in the table becomes an event that subscribers rely on.
 
-The events come from the table's stream and never from a second write, so that a crash can't lose or invent one.
+The events come from the table's stream and never from a second write, so that a crash can't lose or invent
+one.
 """
 
 import json
@@ -83,12 +84,12 @@ class Announcer:
     def announce(self, records: Sequence[StreamRecord]) -> Announced:
         """Publishes what the records announce.
 
-        A service that is down holds the shard, which goes on by itself when the service is back. A record that
-        can't be announced for itself goes whole to the DLQ, and the shard goes on.
+        A service that is down holds the shard, which goes on by itself when the service is back. A record
+        that can't be announced for itself goes whole to the DLQ, and the shard goes on.
         """
         refused: list[tuple[str, str]] = []
         events: list[tuple[StreamRecord, Envelope]] = []
-        for index, record in enumerate(records):
+        for record in records:
             try:
                 change = self._parse_change(record)
                 envelope = self._event(change)
@@ -97,7 +98,7 @@ class Announcer:
                     refused.append(self._set_aside(record, "unreadable_record", type(error).__name__, None))
                 except ServiceError:
                     # What stands before it is published all the same; the stream brings the rest again.
-                    return self._publish(events, refused, _sequence_number(records[index]))
+                    return self._publish(events, refused, _sequence_number(record))
             else:
                 if envelope:
                     events.append((record, envelope))
@@ -139,13 +140,13 @@ class Announcer:
     def _set_aside(
         self, record: StreamRecord, reason: str, error: str, envelope: Envelope | None
     ) -> tuple[str, str]:
-        """Puts into the DLQ what can't be announced: the whole event, or where there is none the whole record.
+        """Puts into the DLQ what can't be announced: the whole event, else the whole record.
 
         Raises:
             ServiceUnavailable: it could not be put there.
         """
         booking_id = _booking_id(record)
-        head = {"reason": reason, "error": error, "booking_id": booking_id}
+        head: dict[str, Any] = {"reason": reason, "error": error, "booking_id": booking_id}
         if envelope:
             whole: dict[str, Any] = {
                 "source": envelope.source,
@@ -178,5 +179,3 @@ def _booking_id(record: StreamRecord) -> str:
         return str(record["dynamodb"]["Keys"]["booking_id"]["S"])
     except (KeyError, TypeError):
         return "unknown"
-
-

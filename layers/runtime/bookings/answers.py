@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from bookings.quarantine import FieldError
+from bookings.field_errors import FieldError
 
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
@@ -26,7 +26,11 @@ class Answer:
 
 
 def problem(
-    status: HTTPStatus, detail: str, *, errors: Sequence[FieldError] = (), log: Mapping[str, str] | None = None
+    status: HTTPStatus,
+    detail: str,
+    *,
+    errors: Sequence[FieldError] = (),
+    log: Mapping[str, str] | None = None,
 ) -> Answer:
     """Returns problem details. `detail` says what to do about it and never repeats what was sent."""
     content: dict[str, object] = {
@@ -36,5 +40,5 @@ def problem(
         "detail": detail,
     }
     if errors:
-        content["errors"] = [error.as_dict() for error in errors]
+        content["errors"] = list(errors)
     return Answer(status, PROBLEM_JSON, json.dumps(content), log or {})

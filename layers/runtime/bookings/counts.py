@@ -12,6 +12,7 @@ class Count(StrEnum):
     UNKNOWN_EVENT_PUBLISHED = "UnknownEventPublished"  # a scheduler event we have no model for
     OTHER_PRODUCT = "OtherProduct"  # a signed event of another Zoom product, answered 204
     CHALLENGE_ANSWERED = "ChallengeAnswered"
+    CHALLENGE_REFUSED = "ChallengeRefused"  # its token has not the form of a token; nothing signed
     QUARANTINED = "Quarantined"  # whole in the quarantine queue
     FALLBACK_USED = "FallbackUsed"  # the first way refused or was too slow; the other one carried it
     NOT_DURABLE = "NotDurable"  # no place took the delivery, answered 503

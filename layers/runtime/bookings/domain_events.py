@@ -16,8 +16,8 @@ SCHEMA_VERSION = "1"
 _NOT_COMPARED = {"updated_at", "request_id"}
 _PREVIOUS = ("status", "start", "end", "location")
 
-# A link or a passcode lets its bearer into the meeting, or lets him cancel it. Locations have several shapes, of
-# which only Zoom's own is documented, so a name or a value that may be either is taken for one.
+# A link or a passcode lets its bearer into the meeting, or lets him cancel it. Locations have several shapes,
+# of which only Zoom's own is documented, so a name or a value that may be either is taken for one.
 _ACCESS_NAMES = ("url", "link", "passcode", "password", "pwd")
 _ACCESS_VALUE = "://"
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from bookings.clock import utc_text
+from bookings.errors import BookingsError
 
 DELIVERIES = "zoom.scheduler"
 """Source of what Zoom delivered, detail unchanged."""
@@ -28,7 +29,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _REQUEST_RESOURCE = "zoom-request/"
 
 
-class MalformedEnvelope(Exception):
+class MalformedEnvelope(BookingsError):
     """A queue message is no EventBridge event. The message says what is missing, never what stood there."""
 
 

@@ -6,18 +6,21 @@ from typing import Protocol
 
 from bookings.clock import Clock, Deadline
 from bookings.counts import Count, Counter
+from bookings.errors import BookingsError
 from bookings.services import ServiceError
 
 GRACE = timedelta(hours=24)
 """How long the previous secret counts after the current one was made."""
 
-MAX_AGE_SECONDS = 15 * 60  # after that the secrets are read again; far below the grace, so that it ends on time
+MAX_AGE_SECONDS = (
+    15 * 60
+)  # after that the secrets are read again; far below the grace, so that it ends on time
 MIN_REFRESH_SECONDS = 60  # between two attempts in a process, whatever asks for them
 MIN_LENGTH = 16  # characters; Zoom's tokens have 22
 FETCH_SECONDS = 0.8
 
 
-class SecretUnavailable(Exception):
+class SecretUnavailable(BookingsError):
     """There is no secret to verify with: not readable, or blank or too short. Answer 503, never accept."""
 
 

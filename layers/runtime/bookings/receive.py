@@ -18,8 +18,10 @@ from bookings.booking import Delivery
 from bookings.clock import Clock, Deadline
 from bookings.counts import Count, Counter
 from bookings.envelope import DELIVERIES, Envelope, source_for, valid_request_id
+from bookings.errors import BookingsError
+from bookings.field_errors import FieldError
 from bookings.live_secrets import LiveSecrets, SecretUnavailable
-from bookings.quarantine import MAX_ERRORS, FieldError, Quarantine, quarantine_message
+from bookings.quarantine import MAX_ERRORS, Quarantine, quarantine_message
 from bookings.services import ServiceError, ServiceUnavailable
 from bookings.settings import FanOut
 from bookings.zoom.body import BodyError, parse_body
@@ -78,7 +80,7 @@ class HandlerQueues(Protocol):
         """
 
 
-class _Unusable(Exception):
+class _Unusable(BookingsError):
     """The body is authentic and can't be used: to quarantine, then 400."""
 
     def __init__(self, reason: str, *errors: FieldError) -> None:
@@ -90,9 +92,7 @@ class _Unusable(Exception):
 class Publisher:
     """Puts an event where it is durable: one way first, the other one if the first fails."""
 
-    def __init__(
-        self, *, bus: DeliveryBus, queues: HandlerQueues, fan_out: FanOut, count: Counter
-    ) -> None:
+    def __init__(self, *, bus: DeliveryBus, queues: HandlerQueues, fan_out: FanOut, count: Counter) -> None:
         self._to_bus = bus.publish
         ways = [bus.publish, queues.send]
         self._ways = ways if fan_out is FanOut.EVENT_BRIDGE else ways[::-1]
@@ -167,7 +167,9 @@ class Receiver:
             mismatch = isinstance(error, SignatureMismatch)
             self._count(Count.SIGNATURE_MISMATCH if mismatch else Count.SIGNATURE_MALFORMED)
             return problem(
-                HTTPStatus.UNAUTHORIZED, f"{error}.", log={"outcome": "refused", "reason": type(error).__name__}
+                HTTPStatus.UNAUTHORIZED,
+                f"{error}.",
+                log={"outcome": "refused", "reason": type(error).__name__},
             )
         except SecretUnavailable:
             self._count(Count.SECRET_UNAVAILABLE)
@@ -203,14 +205,18 @@ class Receiver:
             body = parse_body(raw)
             name = body.get("event")
             if not isinstance(name, str):
-                raise _Unusable("invalid_event", FieldError("event", "must be the name of an event"))
+                raise _Unusable(
+                    "invalid_event", FieldError(field="event", message="must be the name of an event")
+                )
             if name == URL_VALIDATION:
                 return self._answer_challenge(body, secret, log)
             if not name.startswith(SCHEDULER_EVENTS):
                 self._count(Count.OTHER_PRODUCT)
                 return Answer(HTTPStatus.NO_CONTENT, log=log | {"outcome": "other_product"})
             if not _EVENT_NAME.fullmatch(name):
-                raise _Unusable("invalid_event", FieldError("event", f"must match {_EVENT_NAME.pattern}"))
+                raise _Unusable(
+                    "invalid_event", FieldError(field="event", message=f"must match {_EVENT_NAME.pattern}")
+                )
             log["zoom_event"] = name
             envelope = Envelope(
                 source=source_for(DELIVERIES, event_id_of(body)),
@@ -227,7 +233,9 @@ class Receiver:
                 log["outcome"] = self._publish_unknown(envelope, raw, request, deadline)
             return Answer(HTTPStatus.OK, JSON, envelope.detail, log)
         except (BodyError, _Unusable) as error:
-            problems = error.errors if isinstance(error, _Unusable) else [FieldError("", str(error))]
+            problems = (
+                error.errors if isinstance(error, _Unusable) else [FieldError(field="", message=str(error))]
+            )
             reason = error.reason if isinstance(error, _Unusable) else "invalid_body"
             self._quarantine_delivery(reason, problems, raw, request, deadline)
             return problem(
@@ -241,9 +249,8 @@ class Receiver:
         try:
             content = json.dumps(answer_challenge(body, secret))
         except ChallengeRefused as error:
-            return problem(
-                HTTPStatus.BAD_REQUEST, f"{error}.", log=log | {"outcome": "challenge_refused"}
-            )
+            self._count(Count.CHALLENGE_REFUSED)
+            return problem(HTTPStatus.BAD_REQUEST, f"{error}.", log=log | {"outcome": "challenge_refused"})
         self._count(Count.CHALLENGE_ANSWERED)
         return Answer(HTTPStatus.OK, JSON, content, log | {"outcome": "challenge_answered"})
 
@@ -252,21 +259,23 @@ class Receiver:
         try:
             delivery = to_delivery(body)
         except ValidationError as error:
-            raise _Unusable(
-                "invalid_event", *(FieldError(item["field"], item["message"]) for item in field_errors(error))
-            ) from None
+            raise _Unusable("invalid_event", *field_errors(error)) from None
         except NoEventId as error:
-            raise _Unusable("no_event_id", FieldError(EVENT_ID_FIELD, str(error))) from None
+            raise _Unusable("no_event_id", FieldError(field=EVENT_ID_FIELD, message=str(error))) from None
         latest = (self._clock.now() + MAX_AHEAD).timestamp() * 1000
         if delivery.event.event_time > latest:
-            raise _Unusable("event_from_the_future", FieldError("event_ts", "must be at most a day ahead"))
+            raise _Unusable(
+                "event_from_the_future", FieldError(field="event_ts", message="must be at most a day ahead")
+            )
         return delivery
 
     def _publish_unknown(self, envelope: Envelope, raw: bytes, request: Request, deadline: Deadline) -> str:
         try:
             self._publisher.publish_to_bus(envelope, deadline)
         except ServiceError as error:
-            self._quarantine_delivery("not_published", [FieldError("", str(error))], raw, request, deadline)
+            self._quarantine_delivery(
+                "not_published", [FieldError(field="", message=str(error))], raw, request, deadline
+            )
             return "quarantined"
         self._count(Count.UNKNOWN_EVENT_PUBLISHED)
         return "published"

@@ -8,7 +8,9 @@ from bookings.booking import Booking, Delivery, Tombstone, expires_at, merge
 from bookings.clock import Clock
 from bookings.counts import Count, Counter
 from bookings.envelope import parse_message
-from bookings.quarantine import FieldError, Quarantine, quarantine_message
+from bookings.errors import BookingsError
+from bookings.field_errors import FieldError
+from bookings.quarantine import Quarantine, quarantine_message
 from bookings.services import ServiceUnavailable
 from bookings.zoom.delivery import to_delivery
 
@@ -16,7 +18,7 @@ MAX_ATTEMPTS = 5  # each lost one means that another writer has won, so five are
 QUARANTINE_SECONDS = 2.0
 
 
-class RevisionConflict(Exception):
+class RevisionConflict(BookingsError):
     """Somebody wrote the booking since it was read.
 
     Attributes:
@@ -28,7 +30,7 @@ class RevisionConflict(Exception):
         self.stored = stored
 
 
-class BookingTooLarge(Exception):
+class BookingTooLarge(BookingsError):
     """The booking does not fit an item, even without the bodies that are kept with it."""
 
 
@@ -129,7 +131,7 @@ class Recorder:
     def _set_aside(self, delivery: Delivery, now: datetime) -> None:
         message = quarantine_message(
             reason="too_large",
-            errors=[FieldError("", "the booking does not fit an item of the table")],
+            errors=[FieldError(field="", message="the booking does not fit an item of the table")],
             received_at=now,
             body=delivery.event.body or b"",
             request_id=delivery.event.request_id,

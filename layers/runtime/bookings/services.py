@@ -1,7 +1,9 @@
 """How the services behind the ports fail, whichever technology they are."""
 
+from bookings.errors import BookingsError
 
-class ServiceError(Exception):
+
+class ServiceError(BookingsError):
     """A call to a service did not do what was asked. The message names the service and its error code."""
 
 

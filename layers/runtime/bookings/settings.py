@@ -6,13 +6,15 @@ A field `queue_url` is read from `QUEUE_URL`. The template sets each of them; a 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+from bookings.errors import BookingsError
 
-class SettingsError(Exception):
+
+class SettingsError(BookingsError):
     """A setting is missing or can't be read. The message names the variable, never its value."""
 
 
@@ -45,7 +47,7 @@ class _Settings:
         return cls(**values)
 
 
-_READERS = {
+_READERS: dict[str, Callable[[str], object]] = {
     "str": str,
     "int": int,
     "bool": {"true": True, "false": False}.__getitem__,

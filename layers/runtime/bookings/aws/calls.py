@@ -31,7 +31,8 @@ def client(service: str, *, timeout_seconds: float, attempts: int) -> Any:
         timeout_seconds: for connecting, and again for each read.
         attempts: in all; what answers in time and fails is tried again, as AWS's standard mode does.
     """
-    return boto3.client(
+    make: Callable[..., Any] = boto3.client
+    return make(
         service,
         config=Config(
             connect_timeout=timeout_seconds,

@@ -160,7 +160,7 @@ def _snapshot(image: Mapping[str, Any] | None) -> Snapshot | None:
 
 
 def _storable(value: Any) -> Any:
-    """Returns a value that boto3 can serialise: floats as decimals, or as text where DynamoDB has no number."""
+    """Returns a value that boto3 can serialise: floats as decimals, or as text beyond DynamoDB's numbers."""
     if isinstance(value, dict):
         return {name: _storable(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -180,7 +180,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, Binary):
-        return bytes(value.value)
+        return value.__bytes__()
     return value
 
 

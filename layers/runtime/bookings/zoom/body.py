@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+from bookings.errors import BookingsError
+
 # EventBridge takes 64-bit integers only.
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
@@ -18,7 +20,7 @@ MAX_NESTING = 32
 _REFUSED_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
-class BodyError(Exception):
+class BodyError(BookingsError):
     """A body is not JSON as a delivery must be. The message says what is wrong, never what stood there."""
 
 

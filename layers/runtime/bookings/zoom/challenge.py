@@ -6,6 +6,7 @@ Zoom sends it when the URL is saved and every 72 hours after. It is signed like 
 import re
 from typing import Any
 
+from bookings.errors import BookingsError
 from bookings.zoom.signature import hash_token
 
 URL_VALIDATION = "endpoint.url_validation"
@@ -14,7 +15,7 @@ URL_VALIDATION = "endpoint.url_validation"
 _PLAIN_TOKEN = re.compile(r"[A-Za-z0-9_.~+/=-]{1,256}")
 
 
-class ChallengeRefused(Exception):
+class ChallengeRefused(BookingsError):
     """The challenge's token has not the form of a token; nothing was signed."""
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from bookings.booking import Delivery, Details, KeptEvent, Kind, booking_id_of
 from bookings.clock import utc_text
+from bookings.errors import BookingsError
 from bookings.zoom.body import canonical_json, digest
 from bookings.zoom.events import CREATED, parse_event
 
@@ -18,7 +19,7 @@ MAX_EVENT_ID_BYTES = 1024
 _SECONDS_BELOW = 10**11
 
 
-class NoEventId(Exception):
+class NoEventId(BookingsError):
     """A scheduled event has no usable `event_id`, so its booking can't be told."""
 
 

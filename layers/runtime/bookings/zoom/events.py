@@ -8,9 +8,12 @@ Source: "Scheduler" in Zoom's webhook reference, API version 1.0.0, read on 2026
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+
+from bookings.errors import BookingsError
+from bookings.field_errors import FieldError
 
 CREATED = "scheduler.scheduled_event_created"
 CANCELED = "scheduler.scheduled_event_canceled"
@@ -206,17 +209,12 @@ class ScheduledEventCanceled(_Wire):
     payload: CanceledPayload = Field(description="The host and the booking.")
 
 
-class UnknownEvent(Exception):  # noqa: N818 - a fact about the delivery, often no error at all
+class UnknownEvent(BookingsError):
     """There is no model for an event of this name."""
 
     def __init__(self, name: str) -> None:
         super().__init__("there is no model for an event of this name")
         self.name = name
-
-
-class FieldError(TypedDict):
-    field: str
-    message: str
 
 
 def parse_event(detail: Mapping[str, Any]) -> ScheduledEventCreated | ScheduledEventCanceled:

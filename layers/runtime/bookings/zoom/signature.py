@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
+from bookings.errors import BookingsError
+
 SIGNATURE_HEADER = "x-zm-signature"
 TIMESTAMP_HEADER = "x-zm-request-timestamp"
 
@@ -16,7 +18,7 @@ _TIMESTAMP = re.compile(r"[0-9]{10}")  # epoch seconds
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 
 
-class SignatureError(Exception):
+class SignatureError(BookingsError):
     """A request can't be shown to come from Zoom. It is refused; nothing of it may be used."""
 
 

@@ -1,0 +1,82 @@
+"""A batch of queue messages, each recorded by itself: one that fails comes back, the others are done."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from bookings.counts import Count, Counter
+from bookings.errors import describe
+from bookings.record import Recorder
+from bookings.services import ServiceError, ServiceUnavailable
+
+FIRST_DELAY_SECONDS = 60  # the queue's own visibility timeout
+LONGEST_DELAY_SECONDS = 900
+"""Ten receives, 60 s doubled up to these 15 minutes, outlast an outage of an hour: 90 minutes in all."""
+
+RESERVED_MS = 4_000
+"""What a record may need at worst, and the call that delays the failed ones: with less left none is begun."""
+
+Log = Callable[..., None]
+
+
+class Redelivery(Protocol):
+    def delay(self, messages: Sequence[tuple[str, int]]) -> None:
+        """Makes messages, told by their receipt handles, come back after so many seconds.
+
+        Raises:
+            ServiceError: they come back when the queue's visibility timeout ends.
+        """
+
+
+class RecordBatch:
+    """Records the messages of one invocation of a handler."""
+
+    def __init__(
+        self, *, recorder: Recorder, redelivery: Redelivery, count: Counter, info: Log, error: Log
+    ) -> None:
+        self._recorder = recorder
+        self._redelivery = redelivery
+        self._count = count
+        self._info = info
+        self._error = error
+
+    def process(self, event: Mapping[str, Any], remaining_ms: Callable[[], int]) -> dict[str, Any]:
+        """Returns the partial batch response: the messages that must come again."""
+        delayed: list[tuple[str, int]] = []
+
+        def record(message: SQSRecord) -> None:
+            try:
+                if remaining_ms() < RESERVED_MS:
+                    raise ServiceUnavailable("no time left in this invocation")
+                recorded = self._recorder.record(message.body)
+            except Exception as error:
+                if isinstance(error, ServiceUnavailable):
+                    receives = int(message.attributes.approximate_receive_count)
+                    delayed.append((message.receipt_handle, delay_seconds(receives)))
+                self._count(Count.RECORD_FAILED)
+                self._error("record failed", extra={"message_id": message.message_id, **describe(error)})
+                raise
+            self._info(
+                "recorded",
+                extra={
+                    "outcome": str(recorded.outcome),
+                    "booking_id": recorded.booking_id,
+                    "zoom_request_id": recorded.request_id,
+                },
+            )
+
+        processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+        response = process_partial_response(event=dict(event), record_handler=record, processor=processor)
+        if delayed:
+            try:
+                self._redelivery.delay(delayed)
+            except ServiceError as error:
+                self._error("redelivery not delayed", extra=describe(error))
+        return dict(response)
+
+
+def delay_seconds(receives: int) -> int:
+    """Returns how long a message stays away that has failed for the n-th time because a service is down."""
+    return min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS << min(receives - 1, 10))

@@ -1,0 +1,97 @@
+"""The one place where things are put together: each function's use case, made on first use and kept.
+
+Tests replace these factories, or the environment and `clear`.
+"""
+
+import os
+from functools import cache
+
+from bookings.announce import Announcer
+from bookings.aws import table
+from bookings.aws.bus import EventBridgeBus
+from bookings.aws.calls import BoundedCalls, client
+from bookings.aws.queues import SQSHandlerQueues, SQSQueue, SQSRedelivery
+from bookings.aws.secret import SecretsManagerSecret
+from bookings.aws.table import DynamoDBBookingStore
+from bookings.batch import RecordBatch
+from bookings.clock import SystemClock
+from bookings.live_secrets import LiveSecrets
+from bookings.receive import ATTEMPT_SECONDS, Publisher, Receiver
+from bookings.record import Recorder
+from bookings.settings import BookingEventsSettings, BookingSettings, WebhookSettings
+from bookings.telemetry import count, logger
+from bookings.zoom.events import CANCELED, CREATED
+
+# Within a handler's 10 s: two attempts at a record, see batch.RESERVED_MS.
+_TABLE_SECONDS = 1.0
+_TABLE_ATTEMPTS = 2
+
+# Within booking_events' 30 s: what the bus does not take then, the stream brings again.
+_ANNOUNCE_SECONDS = 3.0
+_ANNOUNCE_ATTEMPTS = 2
+
+
+@cache
+def receiver() -> Receiver:
+    settings = WebhookSettings.from_environment(os.environ)
+    clock = SystemClock()
+    calls = BoundedCalls()
+    # One attempt a call: what comes after a failure is decided by the publisher, within the shared deadline.
+    sqs = client("sqs", timeout_seconds=ATTEMPT_SECONDS, attempts=1)
+    events = client("events", timeout_seconds=ATTEMPT_SECONDS, attempts=1)
+    secrets_manager = client("secretsmanager", timeout_seconds=ATTEMPT_SECONDS, attempts=1)
+    queues = {
+        CREATED: SQSQueue(sqs, settings.booking_created_queue_url, calls),
+        CANCELED: SQSQueue(sqs, settings.booking_canceled_queue_url, calls),
+    }
+    secrets = LiveSecrets(
+        SecretsManagerSecret(secrets_manager, settings.zoom_secret_arn, calls), clock, count
+    )
+    return Receiver(
+        secrets=secrets,
+        publisher=Publisher(
+            bus=EventBridgeBus(events, settings.event_bus_arn, calls),
+            queues=SQSHandlerQueues(queues, settings.event_bus_arn, clock),
+            fan_out=settings.fan_out,
+            count=count,
+        ),
+        quarantine=SQSQueue(sqs, settings.quarantine_queue_url, calls),
+        tolerance_seconds=settings.signature_tolerance_seconds,
+        clock=clock,
+        count=count,
+    )
+
+
+@cache
+def record_batch() -> RecordBatch:
+    settings = BookingSettings.from_environment(os.environ)
+    dynamodb = client("dynamodb", timeout_seconds=_TABLE_SECONDS, attempts=_TABLE_ATTEMPTS)
+    sqs = client("sqs", timeout_seconds=_TABLE_SECONDS, attempts=1)
+    return RecordBatch(
+        recorder=Recorder(
+            store=DynamoDBBookingStore(dynamodb, settings.bookings_table_name),
+            quarantine=SQSQueue(sqs, settings.quarantine_queue_url, BoundedCalls()),
+            retention_days=settings.booking_retention_days,
+            clock=SystemClock(),
+            count=count,
+        ),
+        redelivery=SQSRedelivery(sqs, settings.queue_url),
+        count=count,
+        info=logger.info,
+        error=logger.error,
+    )
+
+
+@cache
+def announcer() -> Announcer:
+    settings = BookingEventsSettings.from_environment(os.environ)
+    events = client("events", timeout_seconds=_ANNOUNCE_SECONDS, attempts=_ANNOUNCE_ATTEMPTS)
+    sqs = client("sqs", timeout_seconds=_ANNOUNCE_SECONDS, attempts=_ANNOUNCE_ATTEMPTS)
+    calls = BoundedCalls()
+    return Announcer(
+        bus=EventBridgeBus(events, settings.event_bus_arn, calls),
+        dead_letters=SQSQueue(sqs, settings.booking_events_dlq_url, calls),
+        parse_change=table.parse_change,
+        share_access_links=settings.share_access_links,
+        count=count,
+    )
