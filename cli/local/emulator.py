@@ -183,8 +183,13 @@ class Emulator:
         lambdas.reset()
 
     async def _front_door(self, scope: Any, receive: Any, send: Any) -> None:
-        """The emulator, with the webhook's short address in front of it."""
+        """The emulator, with the webhook's short address in front of it.
+
+        Every request counts as one over TLS, as on AWS, where the queues' policies refuse any other.
+        """
         app: Callable[[Any, Any, Any], Awaitable[None]] = importlib.import_module("ministack.app").app
+        if scope["type"] == "http":
+            scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
         if scope["type"] != "http" or self._api_id is None or not scope["path"].startswith("/webhooks/"):
             await app(scope, receive, send)
             return
