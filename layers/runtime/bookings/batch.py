@@ -46,17 +46,17 @@ class RecordBatch:
         """Returns the partial batch response: the messages that must come again."""
         delayed: list[tuple[str, int]] = []
 
-        def record(message: SQSRecord) -> None:
+        def record_message(record: SQSRecord) -> None:  # Powertools passes it by this name
             try:
                 if remaining_ms() < RESERVED_MS:
                     raise ServiceUnavailable("no time left in this invocation")
-                recorded = self._recorder.record(message.body)
+                recorded = self._recorder.record(record.body)
             except Exception as error:
                 if isinstance(error, ServiceUnavailable):
-                    receives = int(message.attributes.approximate_receive_count)
-                    delayed.append((message.receipt_handle, delay_seconds(receives)))
+                    receives = int(record.attributes.approximate_receive_count)
+                    delayed.append((record.receipt_handle, delay_seconds(receives)))
                 self._count(Count.RECORD_FAILED)
-                self._error("record failed", extra={"message_id": message.message_id, **describe(error)})
+                self._error("record failed", extra={"message_id": record.message_id, **describe(error)})
                 raise
             self._info(
                 "recorded",
@@ -68,7 +68,9 @@ class RecordBatch:
             )
 
         processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-        response = process_partial_response(event=dict(event), record_handler=record, processor=processor)
+        response = process_partial_response(
+            event=dict(event), record_handler=record_message, processor=processor
+        )
         if delayed:
             try:
                 self._redelivery.delay(delayed)
