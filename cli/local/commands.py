@@ -48,7 +48,7 @@ Json = Annotated[bool, typer.Option("--json", help="One line of JSON for a machi
 
 
 @app.command()
-def run(  # noqa: PLR0913 - options
+def run(
     *,
     port: Port = 8080,
     secret: Secret = None,
@@ -69,7 +69,7 @@ def run(  # noqa: PLR0913 - options
 
 
 @app.command()
-def demo(  # noqa: PLR0913 - options
+def demo(
     *,
     port: Port = 0,
     secret: Secret = None,
@@ -89,7 +89,7 @@ def demo(  # noqa: PLR0913 - options
 
 
 @app.command()
-def up(  # noqa: PLR0913 - options
+def up(
     *,
     port: Port = 8080,
     secret: Secret = None,
@@ -112,7 +112,7 @@ def up(  # noqa: PLR0913 - options
 class _Session:
     """One start of the stack by a command: its steps shown, its errors told, its end by Ctrl-C clean."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the commands' options
+    def __init__(
         self,
         port: int,
         secret: str | None,

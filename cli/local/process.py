@@ -20,7 +20,7 @@ class StackProcessError(Exception):
 
 
 @contextlib.contextmanager
-def stack_in_a_process(  # noqa: PLR0913 - each has its default
+def stack_in_a_process(
     directory: Path,
     *,
     secret: str,

@@ -119,7 +119,7 @@ class LocalStack:
         observer: told of each request to the webhook.
     """
 
-    def __init__(  # noqa: PLR0913 - each has its default
+    def __init__(
         self,
         *,
         port: int,
