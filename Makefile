@@ -42,7 +42,7 @@ format: $(DEV)  ## put the code into its form
 	.venv/bin/ruff format .
 
 build: $(SAM)  ## sam build
-	.venv-sam/bin/sam build
+	PYTHON="$(CURDIR)/.venv-sam/bin/python" .venv-sam/bin/sam build
 
 deploy: build  ## sam build && sam deploy; ARGS="--guided" the first time, ARGS="--config-env prod" later
 	.venv-sam/bin/sam deploy $(ARGS)
