@@ -1,0 +1,100 @@
+"""What the readme claims about names, commands and answers is so; the rest of it other tests show."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from samtranslator.yaml_helper import yaml_parse
+from typer.testing import CliRunner
+
+from cli.main import app
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEMPLATE = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def section(title: str) -> str:
+    """Returns the text below a heading, up to the next one of its level."""
+    return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def first_cells(text: str) -> list[str]:
+    """Returns the first cell of each row of a section's tables, without the heads."""
+    rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")]
+    return [cell for index, cell in enumerate(rows) if not set(cell) <= {"-"} and index > 0 and cell]
+
+
+def test_each_parameter_of_the_template_is_told_with_its_default() -> None:
+    table = {
+        cells[1].strip().strip("`"): cells[2].strip().strip("`")
+        for line in section("Deploy it").splitlines()
+        if line.startswith("| `")
+        for cells in [line.split("|")]
+    }
+    parameters = {
+        name: str(parameter.get("Default", "")) for name, parameter in TEMPLATE["Parameters"].items()
+    }
+    assert table == parameters
+
+
+def test_each_output_that_is_named_exists() -> None:
+    named = set(re.findall(r"`((?:\w+)(?:Url|Arn|Name))`", README)) - {"ZoomSecretToken"}
+    assert named <= TEMPLATE["Outputs"].keys()
+    assert {"WebhookUrl", "EventBusName", "DashboardUrl", "QuarantineQueueUrl"} <= named
+
+
+def test_each_make_target_that_is_named_exists() -> None:
+    named = set(re.findall(r"`?make ([a-z]+)\b", README)) - {"nothing"}
+    targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+    assert {"run", "test", "demo", "check", "deploy", "lock"} <= named
+    assert named <= targets
+
+
+@pytest.mark.parametrize(
+    "command", sorted(set(re.findall(r"\.venv/bin/bookings ([a-z]+)", README)))
+)
+def test_each_command_that_is_named_exists_and_knows_its_options(command: str) -> None:
+    shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0
+    for line in re.findall(rf"\.venv/bin/bookings {command}([^`\n]*)", README):
+        for option in re.findall(r"--[a-z-]+", line):
+            assert option in shown.output
+
+
+def test_each_place_on_the_map_exists() -> None:
+    package = ROOT / "layers/runtime/bookings"
+    for cell in first_cells(section("The map of the code")):
+        base = package if cell.startswith("…") else ROOT
+        for path in re.findall(r"`([^`]+)`", cell):
+            assert (base / path).exists(), path
+
+
+def test_the_sample_event_has_the_form_of_a_domain_event() -> None:
+    sample = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
+    assert sample.keys() == {"metadata", "booking", "previous"}
+    assert sample["metadata"].keys() == {"schema_version", "id", "booking_id", "revision", "occurred_at"}
+    assert sample["booking"]["booking_id"] == sample["metadata"]["booking_id"]
+
+
+def test_the_answers_are_those_of_the_api_description() -> None:
+    told = {cell.split(",")[0] for cell in first_cells(section("What Zoom is answered"))}
+    openapi = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text(encoding="utf-8"))
+    (operation,) = openapi["paths"]["/webhooks/zoom"].values()
+    assert told == operation["responses"].keys()
+
+
+def test_the_figures_are_those_of_the_code() -> None:
+    from bookings.batch import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, delay_seconds
+    from bookings.live_secrets import GRACE
+    from bookings.receive import BUDGET_SECONDS, MAX_BODY_BYTES
+
+    assert f"{MAX_BODY_BYTES:,} bytes" in README
+    assert BUDGET_SECONDS < 2.5
+    assert f"live for {GRACE.total_seconds() / 3600:.0f} hours" in README
+    assert (FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS) == (60, 900)
+    receives = TEMPLATE["Resources"]["BookingCreatedQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
+    assert f"up to {sum(delay_seconds(n) for n in range(1, receives)) // 60} minutes" in README
