@@ -20,11 +20,15 @@ _SERVICE = "DynamoDB"
 
 MAX_ITEM_BYTES = 380 * 1024  # DynamoDB's limit is 400 KB; what is between them is for how it counts
 MAX_KEY_BYTES = 2048  # of a partition key, an index's too
+MAX_NAME_BYTES = 65_535  # of an attribute, a map's too; at least one
 
 _NOT_PUBLIC = {"zoom_events", "revision", "expires_at"}
 
 # DynamoDB's numbers go to 10^126 and down to 10^-130; only a field that Zoom may add could be beyond.
 _LARGEST, _SMALLEST = 1e125, 1e-129
+
+# EventBridge refuses an integer of more than 64 bits, so what was a float stays one.
+_INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -160,9 +164,14 @@ def _snapshot(image: Mapping[str, Any] | None) -> Snapshot | None:
 
 
 def _storable(value: Any) -> Any:
-    """Returns a value that boto3 can serialise: floats as decimals, or as text beyond DynamoDB's numbers."""
+    """Returns a value that DynamoDB takes: floats as decimals, or as text beyond its numbers.
+
+    A name that it doesn't take is left out; it stands in the kept body.
+    """
     if isinstance(value, dict):
-        return {name: _storable(item) for name, item in value.items()}
+        return {
+            name: _storable(item) for name, item in value.items() if 0 < len(name.encode()) <= MAX_NAME_BYTES
+        }
     if isinstance(value, list):
         return [_storable(item) for item in value]
     if isinstance(value, float):
@@ -178,7 +187,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        whole = _INT64_MIN <= value <= _INT64_MAX and value == value.to_integral_value()
+        return int(value) if whole else float(value)
     if isinstance(value, Binary):
         return value.__bytes__()
     return value

@@ -1,0 +1,714 @@
+"""The table's adapter against moto's DynamoDB: items, conditional writes, sizes, the stream."""
+
+import base64
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import boto3
+import pytest
+from bookings.announce import Change
+from bookings.aws.calls import client
+from bookings.aws.table import (
+    MAX_ITEM_BYTES,
+    DynamoDBBookingStore,
+    build_item,
+    item_size,
+    parse_change,
+    parse_item,
+)
+from bookings.booking import Booking, Kind, Status, Tombstone, event_time_text
+from bookings.clock import SystemClock
+from bookings.counts import Count
+from bookings.domain_events import Snapshot
+from bookings.envelope import DELIVERIES, Envelope
+from bookings.record import BookingTooLarge, Recorder, RevisionConflict
+from bookings.services import RefusedByService, ServiceUnavailable
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ReadTimeoutError
+from botocore.stub import Stubber
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.adapters.deliveries import (
+    EVENT_TS,
+    ROOT,
+    booking_of,
+    form_at_its_limits,
+    four_byte_text,
+    sample,
+    with_object,
+)
+
+DYNAMODB_ITEM_LIMIT = 400 * 1024
+
+# What a body may hold once the door has let it in.
+_characters = st.characters(
+    codec="utf-8", exclude_characters=[*map(chr, {*range(32)} - {9, 10, 13}), "\ufffe", "\uffff"]
+)
+_texts = st.text(_characters, max_size=20)
+_scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | _texts
+)
+_json = st.recursive(
+    _scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_texts, inner, max_size=4),
+    max_leaves=12,
+)
+_objects = st.dictionaries(_texts, _json, max_size=4)
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> dict[str, Any]:
+    """Valid bodies of either event, with whatever Zoom may add to the open objects."""
+    kind = draw(st.sampled_from(["created", "canceled"]))
+    fields: dict[str, Any] = {
+        "invitee_first_name": draw(st.none() | _texts),
+        "rescheduled": draw(st.none() | st.booleans()),
+        "questions_and_answers": draw(
+            st.none()
+            | st.lists(
+                st.builds(
+                    lambda question, position, answer, added: (
+                        added | {"question": question, "position": position, "answer": answer}
+                    ),
+                    _texts,
+                    st.integers(0, 10),
+                    st.lists(_texts, max_size=2),
+                    _objects,
+                ),
+                max_size=2,
+            )
+        ),
+        "tracking": draw(st.none() | st.fixed_dictionaries({"utm_source": _texts})),
+        "scheduled_event__location": draw(_objects),
+        "scheduled_event__external_location": draw(_objects),
+        "scheduled_event__summary": draw(st.none() | _texts),
+        "scheduled_event__guests": draw(st.none() | st.lists(_texts, max_size=2)),
+    }
+    return with_object(sample(kind, event_ts=EVENT_TS + draw(st.integers(0, 10))), **fields)
+
+
+def store(table_name: str) -> DynamoDBBookingStore:
+    return DynamoDBBookingStore(client("dynamodb", timeout_seconds=1, attempts=1), table_name)
+
+
+def stored_item(table_name: str, booking: Booking) -> dict[str, Any]:
+    answer = boto3.client("dynamodb").get_item(
+        TableName=table_name, Key={"booking_id": {"S": booking.booking_id}}
+    )
+    return dict(answer["Item"])
+
+
+def same(one: Booking, other: Booking) -> bool:
+    """Compares all that is stored of two bookings, numbers by their value."""
+    return all_values(build_item(one, None)) == all_values(build_item(other, None))
+
+
+def all_values(item: dict[str, Any]) -> dict[str, Any]:
+    deserialize = TypeDeserializer().deserialize
+    return {name: deserialize(value) for name, value in item.items()}
+
+
+def kept_bodies(item: dict[str, Any]) -> set[Kind]:
+    return {Kind(kind) for kind, kept in item["zoom_events"]["M"].items() if "body" in kept["M"]}
+
+
+def message_of(body: dict[str, Any]) -> str:
+    envelope = Envelope(DELIVERIES, body["event"], json.dumps(body, ensure_ascii=False))
+    return envelope.to_message(account="123456789012", region="us-east-1", time=SystemClock().now())
+
+
+class Kept:
+    """A quarantine that keeps everything."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+
+    def send(self, message: str, timeout_seconds: float) -> None:
+        self.messages.append(json.loads(message))
+
+
+def recorder(
+    table_name: str,
+    *,
+    bookings_store: DynamoDBBookingStore | None = None,
+    quarantine: Kept | None = None,
+    retention_days: int = 0,
+    count: Callable[[Count], None] = lambda _: None,
+) -> Recorder:
+    return Recorder(
+        store=bookings_store or store(table_name),
+        quarantine=quarantine or Kept(),
+        retention_days=retention_days,
+        clock=SystemClock(),
+        count=count,
+    )
+
+
+# ── the item ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", ["created", "canceled"])
+def test_a_sample_comes_back_from_the_table_as_it_was_written(table_name: str, name: str) -> None:
+    booking = booking_of(sample(name))
+    store(table_name).save(booking, replacing=None, expires_at=None)
+    stored = parse_item(stored_item(table_name, booking))
+    assert isinstance(stored, Booking)
+    assert stored == booking
+
+
+def test_an_item_holds_what_the_contract_names_and_nothing_empty() -> None:
+    # failure matrix: 54
+    item = build_item(booking_of(sample("created")), expires_at=1_800_000_000)
+    assert {name: next(iter(value)) for name, value in item.items()} == {
+        "booking_id": "S",
+        "revision": "N",
+        "status": "S",
+        "rescheduled": "BOOL",
+        "event_id": "S",
+        "invitee": "M",
+        "title": "S",
+        "start": "S",
+        "end": "S",
+        "location": "M",
+        "guests": "L",
+        "attendees": "L",
+        "answers": "L",
+        "tracking": "M",
+        "manage_url": "S",
+        "created_at": "S",
+        "updated_at": "S",
+        "zoom_events": "M",
+        "expires_at": "N",
+    }  # no host_user_id and no account_id: the sample's are ""
+    assert item["start"] == {"S": "2023-12-21T16:00:00Z"}
+    assert item["updated_at"] == {"S": event_time_text(EVENT_TS)}
+    assert item["invitee"]["M"]["phone"] == {"S": "+1 83798773"}
+    assert item["location"]["M"]["online_meeting"]["M"]["meeting_id"] == {"S": "94777886776"}
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(bodies(), min_size=1, max_size=3))
+def test_any_booking_comes_back_from_its_item(drawn: list[dict[str, Any]]) -> None:
+    booking = booking_of(*drawn)
+    parsed = parse_item(build_item(booking, expires_at=None))
+    assert isinstance(parsed, Booking)
+    assert same(parsed, booking)
+    assert {kind: (kept.order, kept.body) for kind, kept in parsed.kept.items()} == {
+        kind: (kept.order, kept.body) for kind, kept in booking.kept.items()
+    }
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(bodies(), min_size=1, max_size=2))
+def test_moto_takes_any_booking_and_gives_it_back(table_name: str, drawn: list[dict[str, Any]]) -> None:
+    booking = booking_of(*drawn)
+    boto3.client("dynamodb").delete_item(TableName=table_name, Key={"booking_id": {"S": booking.booking_id}})
+    store(table_name).save(booking, replacing=None, expires_at=None)
+    parsed = parse_item(stored_item(table_name, booking))
+    assert isinstance(parsed, Booking)
+    assert same(parsed, booking)
+
+
+def test_a_field_that_zoom_adds_is_kept_and_announced(table_name: str) -> None:
+    # failure matrix: 37
+    place = {"rooms": [{"floor": 3, "height_m": 2.75, "free": True}], "name": "Ägäis 🏝"}
+    body = with_object(
+        sample("created") | {"added_at_the_top": {"deep": [1, 2.5]}},
+        scheduled_event__location=place,
+        scheduled_event__location_kind="moon_base",
+    )
+    booking = booking_of(body)
+    store(table_name).save(booking, replacing=None, expires_at=None)
+    item = stored_item(table_name, booking)
+    stored = parse_item(item)
+    assert isinstance(stored, Booking)
+    kept = stored.kept[Kind.CREATED].body
+    assert kept is not None
+    assert json.loads(kept)["added_at_the_top"] == {"deep": [1, 2.5]}
+    announced = parse_change(stream_record(item)).after
+    assert announced is not None
+    assert announced.fields["location"]["kind"] == "moon_base"
+    assert announced.fields["location"]["place"] == place
+
+
+@pytest.mark.parametrize("number", [1e20, -1e20, 1.5e300, 1e-200, 5e-324, 0.1, -2.5, 1e125, 1e126])
+def test_a_float_stays_a_number_that_the_bus_takes_or_becomes_text(table_name: str, number: float) -> None:
+    body = with_object(sample("created"), scheduled_event__location={"number": number})
+    booking = booking_of(body)
+    store(table_name).save(booking, replacing=None, expires_at=None)
+    announced = parse_change(stream_record(stored_item(table_name, booking))).after
+    assert announced is not None
+    read = announced.fields["location"]["place"]["number"]
+    if 1e-129 <= abs(number) <= 1e125:
+        assert read == number
+        # EventBridge refuses integers of more than 64 bits.
+        assert isinstance(read, float)
+    else:
+        assert read == repr(number)
+
+
+def test_a_name_that_dynamodb_does_not_take_is_left_to_the_kept_body(table_name: str) -> None:
+    long_name = "n" * 65_536
+    place = {"": "nameless", long_name: "too long", long_name[1:]: "fits", "name": "Room 4"}
+    booking = booking_of(with_object(sample("created"), scheduled_event__location=place))
+    store(table_name).save(booking, replacing=None, expires_at=None)
+    item = stored_item(table_name, booking)
+    assert item["location"]["M"]["place"]["M"] == {long_name[1:]: {"S": "fits"}, "name": {"S": "Room 4"}}
+    stored = parse_item(item)
+    assert isinstance(stored, Booking)
+    assert (
+        json.loads(stored.kept[Kind.CREATED].body or b"")["payload"]["object"]["scheduled_event"]["location"]
+        == place
+    )
+
+
+def test_the_deepest_body_that_passes_the_door_fits_dynamodbs_32_levels() -> None:
+    deepest: dict[str, Any] = {"leaf": 1}
+    for _ in range(27):  # the location is the body's fifth level, of 32
+        deepest = {"inner": deepest}
+    item = build_item(booking_of(with_object(sample("created"), scheduled_event__location=deepest)), None)
+
+    def depth(value: dict[str, Any]) -> int:
+        ((kind, content),) = value.items()
+        inner = content.values() if kind == "M" else content if kind == "L" else None
+        return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+    assert max(map(depth, item.values())) <= 32
+
+
+def test_a_host_id_too_long_for_the_index_is_left_out(table_name: str) -> None:
+    for length, kept in ((2048, True), (2049, False)):
+        body = sample("created")
+        body["payload"]["user_id"] = "h" * length
+        item = build_item(booking_of(body), expires_at=None)
+        assert ("host_user_id" in item) is kept
+        assert b"h" * length in (parse_item(item).kept[Kind.CREATED].body or b"")  # type: ignore[union-attr]
+
+
+def test_the_index_finds_a_hosts_bookings_by_their_start(table_name: str) -> None:
+    expected = []
+    for day in ("20", "22", "21"):
+        body = with_object(
+            sample("created"),
+            scheduled_event__event_id=f"event-{day}",
+            scheduled_event__start_date_time=f"2026-12-{day}T16:00:00Z",
+        )
+        body["payload"]["user_id"] = "host-1"
+        booking = booking_of(body)
+        store(table_name).save(booking, replacing=None, expires_at=None)
+        expected.append((day, booking.booking_id))
+    store(table_name).save(booking_of(sample("created")), replacing=None, expires_at=None)  # of no host
+    found = boto3.client("dynamodb").query(
+        TableName=table_name,
+        IndexName="by_host",
+        KeyConditionExpression="host_user_id = :host AND #start > :from",
+        ExpressionAttributeNames={"#start": "start"},
+        ExpressionAttributeValues={":host": {"S": "host-1"}, ":from": {"S": "2026-12-20T23:00:00Z"}},
+    )["Items"]
+    assert [item["booking_id"]["S"] for item in found] == [
+        booking_id for day, booking_id in sorted(expected) if day > "20"
+    ]
+
+
+def test_the_expiry_stands_in_the_tables_ttl_attribute(table_name: str, template: dict[str, Any]) -> None:
+    booking = booking_of(sample("created"))
+    store(table_name).save(booking, replacing=None, expires_at=1_800_000_000)
+    item = stored_item(table_name, booking)
+    ttl = template["BookingsTable"]["Properties"]["TimeToLiveSpecification"]["AttributeName"]
+    assert item[ttl] == {"N": "1800000000"}
+    assert ttl not in build_item(booking, expires_at=None)
+
+
+@pytest.mark.parametrize("end", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_a_booking_at_either_end_of_time_is_recorded(table_name: str, end: str) -> None:
+    now = int(SystemClock().now().timestamp() * 1000)
+    body = with_object(sample("created", event_ts=now), scheduled_event__end_date_time=end)
+    recorded = recorder(table_name, retention_days=3650).record(message_of(body))
+    assert recorded.outcome is Count.BOOKING_WRITTEN
+    item = stored_item(table_name, booking_of(body))
+    assert item["end"] == {"S": end}
+    latest = max(now // 1000, {"9": 253_402_300_799, "0": 0}[end[0]])
+    assert item["expires_at"] == {"N": str(latest + 3650 * 86_400)}
+
+
+def test_an_item_of_newer_code_with_more_attributes_is_read() -> None:
+    # failure matrix: 46
+    booking = booking_of(sample("created"))
+    item = build_item(booking, expires_at=None)
+    item["added_later"] = {"M": {"x": {"N": "1"}}}
+    item["zoom_events"]["M"]["created"]["M"]["added_later"] = {"S": "y"}
+    assert parse_item(item) == booking
+
+
+def test_an_item_written_by_the_first_version_is_read() -> None:
+    # failure matrix: 46
+    item = json.loads((ROOT / "tests/data/booking_item.json").read_text())
+    for kept in item["zoom_events"]["M"].values():
+        kept["M"]["body"] = {"B": base64.b64decode(kept["M"]["body"]["B"])}
+    expected = booking_of(
+        sample("created", event_ts=1_795_000_000_000), sample("canceled", event_ts=1_795_000_100_000)
+    )
+    assert parse_item(item) == expected
+
+
+# ── the conditional write ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_first_write_makes_the_item_and_a_second_first_write_is_told_what_stands_there(
+    table_name: str,
+) -> None:
+    # failure matrix: 23
+    first = booking_of(sample("created"))
+    store(table_name).save(first, replacing=None, expires_at=None)
+    with pytest.raises(RevisionConflict) as conflict:
+        store(table_name).save(booking_of(sample("canceled")), replacing=None, expires_at=None)
+    assert conflict.value.stored == first
+    assert parse_item(stored_item(table_name, first)) == first
+
+
+def test_a_write_replaces_the_revision_it_names_and_no_other(table_name: str) -> None:
+    # failure matrix: 23
+    first = booking_of(sample("created"))
+    store(table_name).save(first, replacing=None, expires_at=None)
+    second = booking_of(sample("created"), sample("canceled", event_ts=EVENT_TS + 90_000), revision=2)
+    store(table_name).save(second, replacing=1, expires_at=None)
+    with pytest.raises(RevisionConflict) as conflict:
+        store(table_name).save(dataclasses.replace(first, revision=2), replacing=1, expires_at=None)
+    assert conflict.value.stored == second
+    stored = parse_item(stored_item(table_name, first))
+    assert isinstance(stored, Booking)
+    assert (stored.status, stored.revision) == (Status.CANCELED, 2)
+
+
+def test_a_write_over_an_item_that_was_deleted_is_told_that_nothing_stands_there(table_name: str) -> None:
+    with pytest.raises(RevisionConflict) as conflict:
+        store(table_name).save(booking_of(sample("created"), revision=4), replacing=3, expires_at=None)
+    assert conflict.value.stored is None
+
+
+def test_a_write_over_an_erased_booking_is_told_of_the_erasure(table_name: str) -> None:
+    # failure matrix: 52
+    booking = booking_of(sample("created"))
+    put_tombstone(table_name, booking, erased_at=EVENT_TS)
+    with pytest.raises(RevisionConflict) as conflict:
+        store(table_name).save(booking, replacing=None, expires_at=None)
+    assert conflict.value.stored == Tombstone(booking_id=booking.booking_id, erased_at=EVENT_TS, revision=3)
+
+
+def test_a_late_retry_does_not_bring_an_erased_booking_back_and_a_new_booking_does(table_name: str) -> None:
+    # failure matrix: 52
+    booking = booking_of(sample("created"))
+    put_tombstone(table_name, booking, erased_at=EVENT_TS)
+    assert recorder(table_name).record(message_of(sample("created"))).outcome is Count.ERASED
+    assert "invitee" not in stored_item(table_name, booking)
+    newer = sample("created", event_ts=EVENT_TS + 1)
+    assert recorder(table_name).record(message_of(newer)).outcome is Count.BOOKING_WRITTEN
+    item = stored_item(table_name, booking)
+    assert (item["revision"], "erased_at" in item) == ({"N": "4"}, False)
+
+
+class _AnswerLost:
+    """A DynamoDB client whose first write is applied, and its answer lost."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+        self.exceptions = real.exceptions
+        self._lost = False
+
+    def put_item(self, **arguments: Any) -> Any:
+        answer = self._real.put_item(**arguments)
+        if not self._lost:
+            self._lost = True
+            raise ReadTimeoutError(endpoint_url="https://dynamodb.invalid")
+        return answer
+
+
+def test_a_write_whose_answer_was_lost_is_found_done_when_the_message_comes_again(table_name: str) -> None:
+    # failure matrix: 24
+    losing = DynamoDBBookingStore(_AnswerLost(boto3.client("dynamodb")), table_name)
+    at_work = recorder(table_name, bookings_store=losing)
+    with pytest.raises(ServiceUnavailable):
+        at_work.record(message_of(sample("created")))
+    assert at_work.record(message_of(sample("created"))).outcome is Count.DUPLICATE
+    assert stored_item(table_name, booking_of(sample("created")))["revision"] == {"N": "1"}
+
+
+def test_two_handlers_at_once_both_win_in_the_end(table_name: str) -> None:
+    # failure matrix: 17
+    class Interrupted(DynamoDBBookingStore):
+        """Another handler writes just before this one's first write."""
+
+        interrupted = False
+
+        def save(self, booking: Booking, *, replacing: int | None, expires_at: int | None) -> int:
+            if not self.interrupted:
+                self.interrupted = True
+                recorder(table_name).record(message_of(sample("canceled", event_ts=EVENT_TS + 90_000)))
+            return super().save(booking, replacing=replacing, expires_at=expires_at)
+
+    interrupted = Interrupted(boto3.client("dynamodb"), table_name)
+    recorded = recorder(table_name, bookings_store=interrupted).record(message_of(sample("created")))
+    assert recorded.outcome is Count.BOOKING_WRITTEN
+    stored = parse_item(stored_item(table_name, booking_of(sample("created"))))
+    assert isinstance(stored, Booking)
+    assert (stored.status, stored.revision, set(stored.kept)) == (
+        Status.CANCELED,
+        2,
+        {Kind.CREATED, Kind.CANCELED_BY_RESCHEDULE},
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("ProvisionedThroughputExceededException", ServiceUnavailable),
+        ("ThrottlingException", ServiceUnavailable),
+        ("InternalServerError", ServiceUnavailable),
+        ("ResourceNotFoundException", ServiceUnavailable),
+        ("AccessDeniedException", ServiceUnavailable),
+        ("KMSAccessDeniedException", ServiceUnavailable),
+        ("ValidationException", RefusedByService),
+    ],
+)
+def test_a_failed_write_is_told_by_its_code_alone(
+    code: str, error: type[ServiceUnavailable | RefusedByService]
+) -> None:
+    # failure matrix: 22, 47
+    dynamodb = client("dynamodb", timeout_seconds=1, attempts=1)
+    with Stubber(dynamodb) as stub:
+        stub.add_client_error("put_item", code, "canary@example.com is not welcome", 400)
+        with pytest.raises(error) as raised:
+            DynamoDBBookingStore(dynamodb, "bookings").save(
+                booking_of(sample("created")), replacing=None, expires_at=None
+            )
+    assert str(raised.value) == f"DynamoDB: {code}"
+
+
+# ── sizes ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def bulky(name: str, event_ts: int, seed: int, characters: int) -> dict[str, Any]:
+    """A body whose notes, which are no attribute of the item, make its kept body large."""
+    return with_object(
+        sample(name, event_ts=event_ts),
+        rescheduled=False,
+        scheduled_event__meeting_notes=four_byte_text(characters, seed),
+    )
+
+
+def test_an_item_gives_up_the_older_bodies_first_and_the_newest_last(table_name: str) -> None:
+    # failure matrix: 51
+    # Each body takes about three of its four bytes a character: 100,000 make a good half of an item.
+    older, newer = bulky("created", EVENT_TS, 1, 100_000), bulky("canceled", EVENT_TS + 1, 2, 100_000)
+    booking = booking_of(older, newer)
+    assert store(table_name).save(booking, replacing=None, expires_at=None) == 1
+    item = stored_item(table_name, booking)
+    assert kept_bodies(item) == {Kind.CANCELED}
+    assert {kind: kept["M"]["digest"]["S"] for kind, kept in item["zoom_events"]["M"].items()} == {
+        kind: kept.digest for kind, kept in booking.kept.items()
+    }
+
+    # The other way round by time, and written in a second step, over what was read.
+    newest = bulky("created", EVENT_TS + 2, 3, 100_000)
+    stored = parse_item(item)
+    assert isinstance(stored, Booking)
+    turned = booking_of(newer, newest, revision=2)
+    assert store(table_name).save(turned, replacing=1, expires_at=None) == 1
+    assert kept_bodies(stored_item(table_name, turned)) == {Kind.CREATED}
+
+
+def test_an_item_gives_up_even_the_newest_body_before_it_is_too_large(table_name: str) -> None:
+    # failure matrix: 51
+    booking = booking_of(bulky("created", EVENT_TS, 1, 175_000))
+    assert store(table_name).save(booking, replacing=None, expires_at=None) == 1
+    assert kept_bodies(stored_item(table_name, booking)) == set()
+
+
+def test_a_booking_whose_bodies_fit_gives_up_none(table_name: str) -> None:
+    booking = booking_of(bulky("created", EVENT_TS, 1, 50_000), bulky("canceled", EVENT_TS + 1, 2, 50_000))
+    assert store(table_name).save(booking, replacing=None, expires_at=None) == 0
+    assert kept_bodies(stored_item(table_name, booking)) == {Kind.CREATED, Kind.CANCELED}
+
+
+def test_a_booking_that_does_not_fit_without_its_bodies_goes_to_quarantine_whole(table_name: str) -> None:
+    body = with_object(sample("created"), scheduled_event__location={"plan": "x" * MAX_ITEM_BYTES})
+    with pytest.raises(BookingTooLarge):
+        store(table_name).save(booking_of(body), replacing=None, expires_at=None)
+    quarantine = Kept()
+    recorded = recorder(table_name, quarantine=quarantine).record(message_of(body))
+    assert recorded.outcome is Count.QUARANTINED
+    (message,) = quarantine.messages
+    assert message["reason"] == "too_large"
+    assert json.loads(base64.b64decode(message["body_base64"])) == body
+
+
+def test_the_form_at_its_limits_is_accepted_and_canceled_in_four_byte_characters(table_name: str) -> None:
+    # failure matrix: 51
+    counted: list[Count] = []
+    at_work = recorder(table_name, count=counted.append)
+    created = form_at_its_limits("created")
+    assert len(json.dumps(created, ensure_ascii=False).encode()) > 370_000
+    canceled = form_at_its_limits("canceled", event_ts=EVENT_TS + 90_000)
+    for body in (created, canceled):
+        assert at_work.record(message_of(body)).outcome is Count.BOOKING_WRITTEN
+    item = stored_item(table_name, booking_of(created))
+    assert item_size(item) <= MAX_ITEM_BYTES < DYNAMODB_ITEM_LIMIT
+    stored = parse_item(item)
+    assert isinstance(stored, Booking)
+    assert stored.status is Status.CANCELED
+    assert stored.details.answers == created["payload"]["object"]["questions_and_answers"]
+    assert stored.details.title == created["payload"]["object"]["scheduled_event"]["summary"]
+    assert (
+        counted.count(Count.BODY_GIVEN_UP) == 2
+    )  # the created's with its write, the canceled's with its own
+    # A retry of the delivery whose body was given up is known by its digest.
+    assert at_work.record(message_of(created)).outcome is Count.DUPLICATE
+
+
+def documented_size(value: Any) -> Decimal:
+    """Size of a value by "DynamoDB item sizes and formats" in the developer guide, read in November 2026.
+
+    A number takes "approximately" a byte for two significant digits and one more; a negative one another.
+    """
+    match value:
+        case None | bool():
+            return Decimal(1)
+        case str():
+            return Decimal(len(value.encode()))
+        case bytes():
+            return Decimal(len(value))
+        case int() | Decimal():
+            digits = len(Decimal(value).normalize().as_tuple().digits)
+            return Decimal(-(-digits // 2) + 1 + (1 if value < 0 else 0))
+        case list():
+            return Decimal(3) + sum((1 + documented_size(item) for item in value), Decimal(0))
+        case dict():
+            return Decimal(3) + sum(
+                (1 + len(name.encode()) + documented_size(item) for name, item in value.items()), Decimal(0)
+            )
+    raise TypeError(type(value))
+
+
+_stored = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.decimals(allow_nan=False, allow_infinity=False, places=5, min_value=-1000, max_value=1000)
+    | _texts
+    | st.binary(max_size=20),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(_texts.filter(bool), inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(_texts.filter(bool), _stored, max_size=5))
+def test_our_count_of_an_items_size_is_never_below_dynamodbs(values: dict[str, Any]) -> None:
+    serialize = TypeSerializer().serialize
+    item = {name: serialize(value) for name, value in values.items()}
+    expected = sum(
+        (len(name.encode()) + documented_size(value) for name, value in values.items()), Decimal(0)
+    )
+    assert item_size(item) >= expected
+
+
+# ── the stream ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def stream_record(new: dict[str, Any] | None, old: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A stream record as Lambda hands it over: binary values in base64."""
+    images = {"NewImage": new, "OldImage": old}
+    return {
+        "eventName": "INSERT" if old is None else "REMOVE" if new is None else "MODIFY",
+        "dynamodb": {name: _as_json(image) for name, image in images.items() if image is not None},
+    }
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {name: _as_json(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_as_json(item) for item in value]
+    return value
+
+
+def streamed_changes(table_name: str) -> Iterator[Change]:
+    """Changes in the table's stream, in order, each by way of Lambda's form of its record."""
+    streams = boto3.client("dynamodbstreams")
+    arn = boto3.client("dynamodb").describe_table(TableName=table_name)["Table"]["LatestStreamArn"]
+    for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
+        iterator = streams.get_shard_iterator(
+            StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        for record in streams.get_records(ShardIterator=iterator)["Records"]:
+            images = record["dynamodb"]
+            yield parse_change(
+                json.loads(json.dumps(stream_record(images.get("NewImage"), images.get("OldImage"))))
+            )
+
+
+def snapshot_of(booking: Booking) -> Snapshot:
+    return Snapshot(
+        fields=booking.public_fields(),
+        revision=booking.revision,
+        digests={kind: kept.digest for kind, kept in booking.kept.items()},
+    )
+
+
+def test_a_stream_tells_what_was_before_and_what_is_after(table_name: str) -> None:
+    first = booking_of(sample("created"))
+    second = booking_of(sample("created"), sample("canceled", event_ts=EVENT_TS + 90_000), revision=2)
+    store(table_name).save(first, replacing=None, expires_at=1_900_000_000)
+    store(table_name).save(second, replacing=1, expires_at=1_900_000_000)
+    boto3.client("dynamodb").delete_item(TableName=table_name, Key={"booking_id": {"S": first.booking_id}})
+    assert list(streamed_changes(table_name)) == [
+        Change(None, snapshot_of(first)),
+        Change(snapshot_of(first), snapshot_of(second)),
+        Change(snapshot_of(second), None),
+    ]
+
+
+def test_an_erasure_is_no_booking_before_or_after(table_name: str) -> None:
+    booking = booking_of(sample("created"))
+    store(table_name).save(booking, replacing=None, expires_at=None)
+    put_tombstone(table_name, booking, erased_at=EVENT_TS)
+    again = booking_of(sample("created", event_ts=EVENT_TS + 1), revision=4)
+    store(table_name).save(again, replacing=3, expires_at=None)
+    assert list(streamed_changes(table_name)) == [
+        Change(None, snapshot_of(booking)),
+        Change(snapshot_of(booking), None),
+        Change(None, snapshot_of(again)),
+    ]
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(bodies())
+def test_what_is_announced_of_an_item_is_what_was_stored(body: dict[str, Any]) -> None:
+    item = build_item(booking_of(body), expires_at=None)
+    after = parse_change(json.loads(json.dumps(stream_record(item)))).after
+    stored = parse_item(item)
+    assert after is not None
+    assert isinstance(stored, Booking)
+    assert after == snapshot_of(stored)
+    json.dumps(after.fields, allow_nan=False)
+
+
+def put_tombstone(table_name: str, booking: Booking, *, erased_at: int) -> None:
+    boto3.client("dynamodb").put_item(
+        TableName=table_name,
+        Item={
+            "booking_id": {"S": booking.booking_id},
+            "erased_at": {"N": str(erased_at)},
+            "revision": {"N": "3"},
+        },
+    )
