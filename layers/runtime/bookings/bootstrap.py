@@ -35,27 +35,28 @@ _ANNOUNCE_ATTEMPTS = 2
 def receiver() -> Receiver:
     settings = WebhookSettings.from_environment(os.environ)
     clock = SystemClock()
-    calls = BoundedCalls()
+    # Each service has threads of its own, so that one that hangs takes none from another.
+    sqs_calls = BoundedCalls()
     # One attempt a call: what comes after a failure is decided by the publisher, within the shared deadline.
     sqs = client("sqs", timeout_seconds=ATTEMPT_SECONDS, attempts=1)
     events = client("events", timeout_seconds=ATTEMPT_SECONDS, attempts=1)
     secrets_manager = client("secretsmanager", timeout_seconds=ATTEMPT_SECONDS, attempts=1)
     queues = {
-        CREATED: SQSQueue(sqs, settings.booking_created_queue_url, calls),
-        CANCELED: SQSQueue(sqs, settings.booking_canceled_queue_url, calls),
+        CREATED: SQSQueue(sqs, settings.booking_created_queue_url, sqs_calls),
+        CANCELED: SQSQueue(sqs, settings.booking_canceled_queue_url, sqs_calls),
     }
     secrets = LiveSecrets(
-        SecretsManagerSecret(secrets_manager, settings.zoom_secret_arn, calls), clock, count
+        SecretsManagerSecret(secrets_manager, settings.zoom_secret_arn, BoundedCalls()), clock, count
     )
     return Receiver(
         secrets=secrets,
         publisher=Publisher(
-            bus=EventBridgeBus(events, settings.event_bus_arn, calls),
+            bus=EventBridgeBus(events, settings.event_bus_arn, BoundedCalls()),
             queues=SQSHandlerQueues(queues, settings.event_bus_arn, clock),
             fan_out=settings.fan_out,
             count=count,
         ),
-        quarantine=SQSQueue(sqs, settings.quarantine_queue_url, calls),
+        quarantine=SQSQueue(sqs, settings.quarantine_queue_url, sqs_calls),
         tolerance_seconds=settings.signature_tolerance_seconds,
         clock=clock,
         count=count,
@@ -87,10 +88,9 @@ def announcer() -> Announcer:
     settings = BookingEventsSettings.from_environment(os.environ)
     events = client("events", timeout_seconds=_ANNOUNCE_SECONDS, attempts=_ANNOUNCE_ATTEMPTS)
     sqs = client("sqs", timeout_seconds=_ANNOUNCE_SECONDS, attempts=_ANNOUNCE_ATTEMPTS)
-    calls = BoundedCalls()
     return Announcer(
-        bus=EventBridgeBus(events, settings.event_bus_arn, calls),
-        dead_letters=SQSQueue(sqs, settings.booking_events_dlq_url, calls),
+        bus=EventBridgeBus(events, settings.event_bus_arn, BoundedCalls()),
+        dead_letters=SQSQueue(sqs, settings.booking_events_dlq_url, BoundedCalls()),
         parse_change=table.parse_change,
         share_access_links=settings.share_access_links,
         count=count,

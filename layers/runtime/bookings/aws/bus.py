@@ -1,9 +1,9 @@
 """The booking bus: EventBridge's PutEvents."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from bookings.aws.calls import BoundedCalls, translated_errors
+from bookings.aws.calls import BoundedCalls, again_if_hung_up, translated_errors
 from bookings.envelope import Envelope
 from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
 
@@ -29,8 +29,11 @@ class EventBridgeBus:
             raise error
 
     def publish_all(self, envelopes: Sequence[Envelope]) -> list[ServiceError | None]:
+        return self._put_each(_split(envelopes))
+
+    def _put_each(self, calls: Iterable[list[Envelope]]) -> list[ServiceError | None]:
         results: list[ServiceError | None] = []
-        for call in _split(envelopes):
+        for call in calls:
             down = next((error for error in results if isinstance(error, ServiceUnavailable)), None)
             # Once the bus has failed, the rest waits for the stream to come again.
             results.extend([down] * len(call) if down else self._put(call))
@@ -41,12 +44,13 @@ class EventBridgeBus:
             return [RefusedByService(f"{_SERVICE}: over {MAX_ENTRY_BYTES:,} bytes")]
         try:
             with translated_errors(_SERVICE):
-                answer = self._client.put_events(Entries=[self._entry(envelope) for envelope in envelopes])
+                entries = [self._entry(envelope) for envelope in envelopes]
+                answer = again_if_hung_up(lambda: self._client.put_events(Entries=entries))
         except RefusedByService as error:
             # Refused as a whole, for one or for some of them: each by itself, to find which.
             if len(envelopes) == 1:
                 return [error]
-            return [result for envelope in envelopes for result in self._put([envelope])]
+            return self._put_each([envelope] for envelope in envelopes)
         except ServiceUnavailable as error:
             return [error] * len(envelopes)
         return [_error_of(entry) for entry in answer["Entries"]]

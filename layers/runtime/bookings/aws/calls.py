@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, ParamValidationError
 
 from bookings.services import RefusedByService, ServiceUnavailable
 
@@ -58,8 +58,22 @@ def translated_errors(service: str) -> Iterator[None]:
         if short in _OWN_FAULT:
             raise RefusedByService(f"{service}: {code}") from None
         raise ServiceUnavailable(f"{service}: {code}", answered=True) from None
+    except ParamValidationError:
+        raise RefusedByService(f"{service}: not a request it takes") from None
     except BotoCoreError as error:
         raise ServiceUnavailable(f"{service}: {type(error).__name__}") from None
+
+
+def again_if_hung_up[T](call: Callable[[], T]) -> T:
+    """Returns the call's result, made a second time on a new connection if the first one was closed.
+
+    A function is frozen between its invocations, and the service closes the connections that idle
+    meanwhile. Whether the first call was taken isn't known: what is sent so must bear being sent twice.
+    """
+    try:
+        return call()
+    except ConnectionClosedError:
+        return call()
 
 
 class BoundedCalls:

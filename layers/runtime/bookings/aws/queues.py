@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bookings.aws.calls import BoundedCalls, translated_errors
+from bookings.aws.calls import BoundedCalls, again_if_hung_up, translated_errors
 from bookings.clock import Clock
 from bookings.envelope import Envelope
-from bookings.services import RefusedByService
+from bookings.services import RefusedByService, ServiceUnavailable
 
 _SERVICE = "SQS"
 
@@ -28,7 +28,9 @@ class SQSQueue:
         with translated_errors(_SERVICE):
             self._calls.run(
                 _SERVICE,
-                lambda: self._client.send_message(QueueUrl=self._url, MessageBody=message),
+                lambda: again_if_hung_up(
+                    lambda: self._client.send_message(QueueUrl=self._url, MessageBody=message)
+                ),
                 timeout_seconds,
             )
 
@@ -68,12 +70,20 @@ class SQSRedelivery:
         Raises:
             ServiceUnavailable: the messages come back when the queue's own timeout ends.
         """
+        failed: set[str] = set()
+        for start in range(0, len(messages), _MAX_ENTRIES):
+            failed |= self._delay(messages[start : start + _MAX_ENTRIES])
+        if failed:
+            raise ServiceUnavailable(f"{_SERVICE}: {', '.join(sorted(failed))}", answered=True)
+
+    def _delay(self, messages: Sequence[tuple[str, int]]) -> set[str]:
+        """Returns the error codes of those it failed for: like PutEvents, it answers 200 even then."""
+        entries = [
+            {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": seconds}
+            for number, (handle, seconds) in enumerate(messages)
+        ]
         with translated_errors(_SERVICE):
-            for start in range(0, len(messages), _MAX_ENTRIES):
-                self._client.change_message_visibility_batch(
-                    QueueUrl=self._url,
-                    Entries=[
-                        {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": seconds}
-                        for number, (handle, seconds) in enumerate(messages[start : start + _MAX_ENTRIES])
-                    ],
-                )
+            answer = again_if_hung_up(
+                lambda: self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+            )
+        return {str(entry["Code"]) for entry in answer.get("Failed", [])}

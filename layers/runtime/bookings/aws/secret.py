@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bookings.aws.calls import BoundedCalls, translated_errors
+from bookings.aws.calls import BoundedCalls, again_if_hung_up, translated_errors
 from bookings.live_secrets import SecretVersion
 
 _SERVICE = "Secrets Manager"
@@ -30,7 +30,9 @@ class SecretsManagerSecret:
     def _version(self, stage: str, timeout_seconds: float) -> SecretVersion:
         answer = self._calls.run(
             _SERVICE,
-            lambda: self._client.get_secret_value(SecretId=self._arn, VersionStage=stage),
+            lambda: again_if_hung_up(
+                lambda: self._client.get_secret_value(SecretId=self._arn, VersionStage=stage)
+            ),
             timeout_seconds,
         )
         return SecretVersion(answer.get("SecretString", "").strip(), answer["CreatedDate"])
