@@ -35,4 +35,5 @@ class Deadline:
 
 def utc_text(moment: datetime) -> str:
     """Returns the one form in which times are stored and sent: `2026-11-22T16:00:00Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not strftime: it writes the year 999 with three digits, which nothing reads back.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
