@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +18,8 @@ from bookings.clock import utc_text
 
 MOVE_WINDOW_MS = 60_000
 """The two halves of a move carry event times at most this far apart."""
+
+SECONDS_A_DAY = 86_400
 
 
 class Status(StrEnum):
@@ -186,10 +188,11 @@ def expires_at(booking: Booking, retention_days: int) -> int | None:
     """Returns when the booking may be deleted, in epoch seconds; None where bookings are kept for ever."""
     if not retention_days:
         return None
-    last = datetime.fromtimestamp(booking.newest.event_time / 1000, UTC)
+    last = booking.newest.event_time // 1000
     if booking.details.end:
-        last = max(last, datetime.fromisoformat(booking.details.end))
-    return int((last + timedelta(days=retention_days)).timestamp())
+        last = max(last, int(datetime.fromisoformat(booking.details.end).timestamp()))
+    # In seconds and not as a datetime: an end in the year 9999 has no date so many days after it.
+    return last + retention_days * SECONDS_A_DAY
 
 
 def _canceled_by(kept: Mapping[Kind, KeptEvent]) -> KeptEvent | None:
