@@ -19,8 +19,7 @@ from bookings.clock import utc_text
 MOVE_WINDOW_MS = 60_000
 """The two halves of a move carry event times at most this far apart."""
 
-
-_SECONDS_A_DAY = 86_400
+SECONDS_A_DAY = 86_400
 
 
 class Status(StrEnum):
@@ -192,7 +191,8 @@ def expires_at(booking: Booking, retention_days: int) -> int | None:
     last = booking.newest.event_time // 1000
     if booking.details.end:
         last = max(last, int(datetime.fromisoformat(booking.details.end).timestamp()))
-    return last + retention_days * _SECONDS_A_DAY  # in seconds: a date would end with the year 9999
+    # In seconds and not as a datetime: an end in the year 9999 has no date so many days after it.
+    return last + retention_days * SECONDS_A_DAY
 
 
 def _canceled_by(kept: Mapping[Kind, KeptEvent]) -> KeptEvent | None:

@@ -35,5 +35,5 @@ class Deadline:
 
 def utc_text(moment: datetime) -> str:
     """Returns the one form in which times are stored and sent: `2026-11-22T16:00:00Z`."""
-    # Not by strftime, which writes the year 1 as "1".
+    # Not strftime: it writes the year 999 with three digits, which nothing reads back.
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

@@ -123,4 +123,4 @@ class _Unreadable(SecretUnavailable):
 
 
 def _usable(version: SecretVersion) -> bool:
-    return len(version.value) >= MIN_LENGTH
+    return len(version.value.strip()) >= MIN_LENGTH

@@ -1,0 +1,330 @@
+"""Stand-ins for what surrounds the use cases, as strict as the services they stand for.
+
+Fakes and not mocks: a use case is judged by what it leaves behind in them, not by the calls it makes. Limits:
+Amazon EventBridge, SQS and DynamoDB documentation, read in November 2026.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bookings.booking import Booking, Tombstone
+from bookings.counts import Count
+from bookings.envelope import Envelope
+from bookings.live_secrets import SecretVersion
+from bookings.record import BookingTooLarge, RevisionConflict
+from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
+from bookings.zoom.events import CANCELED, CREATED
+
+NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+
+MAX_PUT_EVENTS_BYTES = 1_048_576
+MAX_MESSAGE_BYTES = 1_048_576
+MAX_DETAIL_TYPE = 128
+MAX_SOURCE = 256
+
+# SQS takes #x9, #xA, #xD, #x20 to #xD7FF, #xE000 to #xFFFD and #x10000 to #x10FFFF.
+_REFUSED_BY_SQS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class VirtualClock:
+    """Time that passes only when somebody says so."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self._now = now
+        self._seconds = 1000.0
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._seconds
+
+    def advance(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+        self._seconds += seconds
+
+
+class InMemoryCounts:
+    """Counts; `of` says how often."""
+
+    def __init__(self) -> None:
+        self.all: Counter[Count] = Counter()
+
+    def __call__(self, name: Count) -> None:
+        self.all[name] += 1
+
+    @property
+    def as_dict(self) -> dict[str, int]:
+        return {str(name): times for name, times in sorted(self.all.items())}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """How a call fails.
+
+    Attributes:
+        error: what it fails with; None for a call that succeeds after all.
+        seconds: how long it takes; a call that takes longer than its time-out ends as one that hangs.
+        took_it: it did what was asked; only the answer was lost.
+    """
+
+    error: ServiceError | None = None
+    seconds: float = 0.0
+    took_it: bool = False
+
+
+HANGS = Trouble(seconds=3600.0)
+THROTTLED = Trouble(ServiceUnavailable("fake: ThrottlingException", answered=True))
+DENIED = Trouble(ServiceUnavailable("fake: AccessDeniedException", answered=True))
+UNREACHABLE = Trouble(ServiceUnavailable("fake: EndpointConnectionError"))
+REFUSES = Trouble(RefusedByService("fake: ValidationException"))
+
+
+class _Service:
+    """A service that can be in trouble, for good or for the next calls."""
+
+    def __init__(self, clock: VirtualClock | None = None) -> None:
+        self._clock = clock or VirtualClock()
+        self.trouble: Trouble | None = None
+        self.next: list[Trouble | None] = []
+        self.calls = 0
+
+    def _call(self, timeout_seconds: float, take: Callable[[], None]) -> None:
+        """Does what is asked, within the time-out, as a bounded call would.
+
+        Raises:
+            ServiceError: as the trouble says, or the time-out is over.
+        """
+        if timeout_seconds <= 0:
+            raise ServiceUnavailable("fake: no time left")
+        self.calls += 1
+        trouble = self.next.pop(0) if self.next else self.trouble
+        if trouble is None:
+            take()
+            return
+        if trouble.took_it:
+            take()
+        if trouble.seconds > timeout_seconds:
+            self._clock.advance(timeout_seconds)
+            raise ServiceUnavailable("fake: no answer in time")
+        self._clock.advance(trouble.seconds)
+        if trouble.error:
+            raise trouble.error
+        if not trouble.took_it:
+            take()
+
+
+class InMemoryBus(_Service):
+    """An event bus; refuses what PutEvents refuses."""
+
+    def __init__(self, clock: VirtualClock | None = None) -> None:
+        super().__init__(clock)
+        self.published: list[Envelope] = []
+        self.refuses: Callable[[Envelope], ServiceError | None] = lambda _envelope: None
+
+    def publish(self, envelope: Envelope, timeout_seconds: float) -> None:
+        def take() -> None:
+            check_entry(envelope)
+            self.published.append(envelope)
+
+        self._call(timeout_seconds, take)
+
+    def publish_all(self, envelopes: Sequence[Envelope]) -> list[ServiceError | None]:
+        results: list[ServiceError | None] = []
+        for envelope in envelopes:
+            try:
+                error = self.refuses(envelope)
+                if error:
+                    raise error
+                self.publish(envelope, 1.0)
+            except ServiceError as error:
+                results.append(error)
+            else:
+                results.append(None)
+        return results
+
+
+class InMemoryQueue(_Service):
+    """A queue; refuses what SendMessage refuses."""
+
+    def __init__(self, clock: VirtualClock | None = None) -> None:
+        super().__init__(clock)
+        self.messages: list[str] = []
+
+    def send(self, message: str, timeout_seconds: float) -> None:
+        def take() -> None:
+            if not message or len(message.encode(errors="surrogatepass")) > MAX_MESSAGE_BYTES:
+                raise RefusedByService("fake: InvalidParameterValue")
+            if _REFUSED_BY_SQS.search(message):
+                raise RefusedByService("fake: InvalidMessageContents")
+            self.messages.append(message)
+
+        self._call(timeout_seconds, take)
+
+    @property
+    def contents(self) -> list[dict[str, Any]]:
+        return [json.loads(message) for message in self.messages]
+
+
+class InMemoryHandlerQueues:
+    """The two handlers' queues."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self.queues = {CREATED: InMemoryQueue(clock), CANCELED: InMemoryQueue(clock)}
+
+    def send(self, envelope: Envelope, timeout_seconds: float) -> None:
+        message = envelope.to_message(account="123456789012", region="us-east-1", time=self._clock.now())
+        self.queues[envelope.detail_type].send(message, timeout_seconds)
+
+    def in_trouble(self, trouble: Trouble | None) -> None:
+        for queue in self.queues.values():
+            queue.trouble = trouble
+
+    @property
+    def contents(self) -> list[dict[str, Any]]:
+        return [event for queue in self.queues.values() for event in queue.contents]
+
+
+class InMemorySecret(_Service):
+    """A secret with its two live versions."""
+
+    def __init__(self, clock: VirtualClock, value: str, *, age: timedelta = timedelta(days=30)) -> None:
+        super().__init__(clock)
+        self.versions = [SecretVersion(value, clock.now() - age)]
+
+    def store(self, value: str) -> None:
+        """Makes a new current version; the one before becomes the previous one."""
+        self.versions = [SecretVersion(value, self._clock.now()), self.versions[0]]
+
+    def current(self, timeout_seconds: float) -> SecretVersion:
+        self._call(timeout_seconds, lambda: None)
+        return self.versions[0]
+
+    def previous(self, timeout_seconds: float) -> SecretVersion | None:
+        self._call(timeout_seconds, lambda: None)
+        return self.versions[1] if len(self.versions) > 1 else None
+
+
+@dataclass
+class InMemoryBookingStore:
+    """A table with conditional writes.
+
+    Attributes:
+        before_save: runs before each write, as another writer would.
+        given_up: how many kept bodies each write says it gave up.
+        fits: whether an item can hold the booking.
+    """
+
+    items: dict[str, Booking | Tombstone] = field(default_factory=dict)
+    expiries: dict[str, int | None] = field(default_factory=dict)
+    writes: int = 0
+    attempts: int = 0
+    before_save: Callable[["InMemoryBookingStore"], None] = lambda _store: None
+    given_up: int = 0
+    fits: bool = True
+    next: list[Trouble | None] = field(default_factory=list)
+
+    def save(self, booking: Booking, *, replacing: int | None, expires_at: int | None) -> int:
+        self.attempts += 1
+        self.before_save(self)
+        check_storable(booking.public_fields())
+        if expires_at is not None and not 0 < expires_at < 10**38:
+            raise AssertionError("a TTL is a number of seconds")
+        trouble = self.next.pop(0) if self.next else None
+        if trouble and not trouble.took_it:
+            assert trouble.error
+            raise trouble.error
+        if not self.fits:
+            raise BookingTooLarge
+        stored = self.items.get(booking.booking_id)
+        if (stored.revision if stored else None) != replacing:
+            raise RevisionConflict(stored)
+        if booking.revision != (replacing or 0) + 1:
+            raise AssertionError("the revision counts the writes")
+        self.items[booking.booking_id] = booking
+        self.expiries[booking.booking_id] = expires_at
+        self.writes += 1
+        if trouble and trouble.error:
+            raise trouble.error
+        return self.given_up
+
+    @property
+    def only(self) -> Booking:
+        (item,) = self.items.values()
+        assert isinstance(item, Booking)
+        return item
+
+
+class InMemoryRedelivery:
+    """Takes delays as ChangeMessageVisibility does: 0 to 43,200 seconds."""
+
+    def __init__(self) -> None:
+        self.delayed: list[tuple[str, int]] = []
+        self.error: ServiceError | None = None
+
+    def delay(self, messages: Sequence[tuple[str, int]]) -> None:
+        assert messages, "a batch call needs an entry"
+        assert all(0 <= seconds <= 43_200 for _, seconds in messages)
+        if self.error:
+            raise self.error
+        self.delayed.extend(messages)
+
+
+class InMemoryLog:
+    """Keeps log lines as a level, a message and their fields."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, dict[str, Any]]] = []
+
+    def info(self, message: str, *, extra: dict[str, Any]) -> None:
+        self.lines.append(("info", message, extra))
+
+    def error(self, message: str, *, extra: dict[str, Any]) -> None:
+        self.lines.append(("error", message, extra))
+
+
+def check_entry(envelope: Envelope) -> None:
+    """Refuses what EventBridge refuses in one entry.
+
+    Raises:
+        RefusedByService: the entry is malformed or too large.
+    """
+
+    def integer(text: str) -> int:
+        if not -(2**63) <= int(text) < 2**63:
+            raise RefusedByService("fake: MalformedDetail")
+        return int(text)
+
+    try:
+        detail = json.loads(envelope.detail.encode(), parse_int=integer)
+    except ValueError:
+        raise RefusedByService("fake: MalformedDetail") from None
+    if not isinstance(detail, dict):
+        raise RefusedByService("fake: MalformedDetail")
+    if not 1 <= len(envelope.source) <= MAX_SOURCE or not 1 <= len(envelope.detail_type) <= MAX_DETAIL_TYPE:
+        raise RefusedByService("fake: InvalidArgument")
+    parts = [envelope.source, envelope.detail_type, envelope.detail, *envelope.resources]
+    if sum(len(part.encode()) for part in parts) >= MAX_PUT_EVENTS_BYTES:
+        raise RefusedByService("fake: RequestEntityTooLarge")
+
+
+def check_storable(value: Any, depth: int = 0) -> None:
+    """Fails on what an item must not hold: null, empty, deep, or a number beyond 38 digits."""
+    assert value is not None, "absent, never null"
+    assert value not in ("", [], {}), "absent, never empty"
+    assert depth <= 32, "DynamoDB nests 32 deep"
+    if isinstance(value, dict):
+        for name, item in value.items():
+            assert isinstance(name, str)
+            check_storable(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            check_storable(item, depth + 1)
+    elif isinstance(value, int):
+        assert abs(value) < 10**38

@@ -1,0 +1,42 @@
+"""Time: one text form, and a budget that several calls share."""
+
+import time
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from bookings.clock import Deadline, SystemClock, utc_text
+
+from tests.fakes import VirtualClock
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (datetime(2026, 11, 22, 16, 0, 0, tzinfo=UTC), "2026-11-22T16:00:00Z"),
+        (datetime(2026, 11, 22, 16, 0, 0, 999_999, tzinfo=UTC), "2026-11-22T16:00:00Z"),
+        (datetime(2026, 11, 22, 1, 0, 0, tzinfo=timezone(timedelta(hours=2))), "2026-11-21T23:00:00Z"),
+        (datetime(1, 1, 1, tzinfo=UTC), "0001-01-01T00:00:00Z"),
+        (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), "9999-12-31T23:59:59Z"),
+    ],
+)
+def test_every_moment_has_one_text_that_is_read_back(moment: datetime, text: str) -> None:
+    assert utc_text(moment) == text
+    assert datetime.fromisoformat(text) == moment.replace(microsecond=0)
+
+
+def test_a_deadline_leaves_each_call_what_the_calls_before_it_left() -> None:
+    clock = VirtualClock()
+    deadline = Deadline(clock, 2.0)
+    assert deadline.remaining(0.8) == 0.8
+    clock.advance(1.5)
+    assert deadline.remaining(0.8) == pytest.approx(0.5)
+    clock.advance(0.6)
+    assert deadline.remaining(0.8) == 0.0
+
+
+def test_the_systems_clock_is_aware_and_monotonic() -> None:
+    clock = SystemClock()
+    assert clock.now().tzinfo is UTC
+    assert abs(clock.now().timestamp() - time.time()) < 5
+    first = clock.monotonic()
+    assert clock.monotonic() >= first

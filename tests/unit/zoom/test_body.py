@@ -1,0 +1,229 @@
+"""The body: what is refused, and one canonical form for all ways to write the same value."""
+
+import json
+import random
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from bookings.zoom.body import MAX_NESTING, BodyError, canonical_json, digest, parse_body
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.samples import created, raw
+
+INT64_MAX = 2**63 - 1
+
+
+def nested(depth: int) -> bytes:
+    return b'{"a":' * (depth - 1) + b"{}" + b"}" * (depth - 1)
+
+
+# failure matrix: 38
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"{}{}", "not JSON"),
+        (b"{'a': 1}", "not JSON"),
+        (b'{"a": 1,}', "not JSON"),
+        (b'\xef\xbb\xbf{"a": 1}', "not JSON"),
+        (b'{"a": "\x01"}', "not JSON"),
+        (b'{"a": 01}', "not JSON"),
+        (b'{"a": "\xff"}', "not UTF-8"),
+        (b'{"a": "\xed\xa0\x80"}', "not UTF-8"),
+        ('{"a": 1}'.encode("utf-16"), "not UTF-8"),
+        (b"[]", "not a JSON object"),
+        (b"null", "not a JSON object"),
+        (b'"text"', "not a JSON object"),
+        (b"7", "not a JSON object"),
+        (b'{"a": 1, "a": 1}', "a name twice"),
+        (b'{"a": {"b": 1, "\\u0062": 2}}', "a name twice"),
+        (b'{"a": NaN}', "not finite"),
+        (b'{"a": Infinity}', "not finite"),
+        (b'{"a": -Infinity}', "not finite"),
+        (b'{"a": 1e400}', "not finite"),
+        (b'{"a": -1e400}', "not finite"),
+        (b'{"a": 9223372036854775808}', "beyond 64 bits"),
+        (b'{"a": -9223372036854775809}', "beyond 64 bits"),
+        (b'{"a": ' + b"9" * 10_000 + b"}", "beyond 64 bits"),
+        (nested(MAX_NESTING + 1), "levels deep"),
+        (b'{"a":' * 120_000 + b"1" + b"}" * 120_000, "levels deep"),
+        (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "levels deep"),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_a_body_that_is_broken_is_refused_with_the_reason(body: bytes, reason: str) -> None:
+    with pytest.raises(BodyError, match=reason):
+        parse_body(body)
+
+
+# failure matrix: 38, 53
+@pytest.mark.parametrize(
+    "escape",
+    [r"\u0000", r"\u0008", r"\u000b", r"\u000c", r"\u001f", r"\ud800", r"\udfff", r"\ufffe", r"\uffff"],
+)
+@pytest.mark.parametrize("where", ['{"a": "%s"}', '{"%s": 1}', '{"a": {"b": ["x", "y%sz"]}}'])
+def test_a_character_that_a_queue_refuses_is_refused_wherever_it_stands(escape: str, where: str) -> None:
+    with pytest.raises(BodyError, match="a queue refuses"):
+        parse_body((where % escape).encode())
+
+
+# failure matrix: 53
+def test_a_refused_character_is_found_unescaped_too() -> None:
+    with pytest.raises(BodyError, match="a queue refuses"):
+        parse_body('{"a": "\uffff"}'.encode())
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b"{}", {}),
+        (b' \t\r\n{"a": 1}\n', {"a": 1}),
+        (b'{"a": 9223372036854775807}', {"a": INT64_MAX}),
+        (b'{"a": -9223372036854775808}', {"a": -INT64_MAX - 1}),
+        (b'{"a": 1.5e3}', {"a": 1500.0}),
+        (rb'{"a": "\t\n\r \ud83d\ude92 \ufffd \ue000"}', {"a": "\t\n\r \U0001f692 \ufffd \ue000"}),
+        ('{"a": "Zoë – 🚗 \U0010ffff \x7f"}'.encode(), {"a": "Zoë – 🚗 \U0010ffff \x7f"}),
+    ],
+)
+def test_a_sound_body_is_read_as_it_is(body: bytes, value: dict[str, Any]) -> None:
+    assert parse_body(body) == value
+
+
+def test_a_body_may_be_nested_to_the_limit() -> None:
+    assert parse_body(nested(MAX_NESTING))
+    assert parse_body(b'{"a":' + b"[" * (MAX_NESTING - 1) + b"]" * (MAX_NESTING - 1) + b"}")
+
+
+# failure matrix: 38
+@given(st.binary(max_size=200))
+def test_no_bytes_make_parsing_fail_in_another_way(body: bytes) -> None:
+    with suppress(BodyError):
+        parse_body(body)
+
+
+# failure matrix: 43
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"canary": canary}',
+        b'{"canary": 1, "canary": 2}',
+        b'{"canary": "canary\\ud800"}',
+        b'{"canary": "canary\xff"}',
+        b'["canary"]',
+        b'"canary" canary',
+        b'{"a": 77777777777777777777777}',
+    ],
+)
+def test_no_refusal_repeats_what_stood_there(body: bytes) -> None:
+    with pytest.raises(BodyError) as refused:
+        parse_body(body)
+    assert "canary" not in str(refused.value)
+    assert "7777" not in str(refused.value)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"))
+NUMBERS = st.integers(-(2**63), INT64_MAX) | st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=20,
+)
+OBJECTS = st.dictionaries(TEXTS, VALUES, max_size=5)
+
+
+def written_otherwise(value: Any, chance: random.Random) -> str:
+    """Writes a JSON value in another of its ways: order, white space, escapes, forms of numbers."""
+
+    def space() -> str:
+        return chance.choice(["", " ", "\n", "\t ", "\r\n"])
+
+    def text(content: str) -> str:
+        return '"' + "".join(character(one) for one in content) + '"'
+
+    def character(one: str) -> str:
+        if chance.random() < 0.5:
+            units = one.encode("utf-16-be")
+            pairs = (units[at : at + 2].hex() for at in range(0, len(units), 2))
+            return "".join("\\u" + (pair.upper() if chance.random() < 0.5 else pair) for pair in pairs)
+        return json.dumps(one, ensure_ascii=False)[1:-1]
+
+    def number(content: float) -> str:
+        if isinstance(content, int) and float(content) == content and abs(content) < 2**53:
+            return chance.choice([str(content), f"{content}.0", f"{content}.00e0", f"{content}E+0"])
+        return repr(content)
+
+    if isinstance(value, dict):
+        items = list(value.items())
+        chance.shuffle(items)
+        inner = ",".join(
+            f"{space()}{text(name)}{space()}:{space()}{written_otherwise(item, chance)}{space()}"
+            for name, item in items
+        )
+        return "{" + (inner or space()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(f"{space()}{written_otherwise(item, chance)}{space()}" for item in value) + "]"
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, bool) or value is None:
+        return json.dumps(value)
+    return number(value)
+
+
+# failure matrix: 2
+@given(OBJECTS, st.randoms())
+def test_every_way_to_write_a_value_has_one_canonical_form(
+    value: dict[str, Any], chance: random.Random
+) -> None:
+    again = parse_body(written_otherwise(value, chance).encode())
+    assert canonical_json(again) == canonical_json(value)
+
+
+@given(OBJECTS)
+def test_the_canonical_form_is_its_own(value: dict[str, Any]) -> None:
+    canonical = canonical_json(value)
+    assert canonical_json(parse_body(canonical)) == canonical
+
+
+@given(OBJECTS)
+def test_the_canonical_form_loses_nothing(value: dict[str, Any]) -> None:
+    assert parse_body(canonical_json(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"a": 1}, {"a": True}),
+        ({"a": 0}, {"a": False}),
+        ({"a": 1}, {"a": "1"}),
+        ({"a": None}, {}),
+        ({"a": ""}, {"a": None}),
+        ({"a": [1, 2]}, {"a": [2, 1]}),
+        ({"a": 1}, {"A": 1}),
+        ({"a": "é"}, {"a": "e\u0301"}),
+        ({"a": 1.5}, {"a": 1.25}),
+        ({"a": [[]]}, {"a": []}),
+    ],
+)
+def test_different_values_have_different_forms(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert canonical_json(one) != canonical_json(other)
+
+
+def test_the_digest_is_the_sha_256_of_the_canonical_form() -> None:
+    assert canonical_json({"b": 1.0, "a": "é"}) == '{"a":"é","b":1}'.encode()
+    assert digest(b'{"a":1}') == "015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862"
+
+
+def test_a_whole_float_beyond_64_bits_stays_a_float() -> None:
+    assert canonical_json({"a": 1e19}) == b'{"a":1e+19}'
+    assert canonical_json({"a": 1e18}) == b'{"a":1000000000000000000}'
+
+
+# failure matrix: 2
+@given(st.integers(0, 2**32))
+def test_a_delivery_written_again_has_the_same_digest(seed: int) -> None:
+    body = created()
+    again = parse_body(written_otherwise(body, random.Random(seed)).encode())  # noqa: S311 - no secret
+    assert digest(canonical_json(again)) == digest(canonical_json(parse_body(raw(body))))
