@@ -47,6 +47,9 @@ build: $(SAM)  ## sam build
 deploy: build  ## sam build && sam deploy; ARGS="--guided" the first time, ARGS="--config-env prod" later
 	.venv-sam/bin/sam deploy $(ARGS)
 
+openapi: $(DEV)  ## write docs/openapi.yaml anew, from the models
+	.venv/bin/python -m cli.openapi
+
 lock: $(DEV)  ## renew the pinned, hashed requirements; LOCK_FLAGS=--upgrade for the newest
 	cd requirements && ../$(COMPILE) dev.in -o dev.txt
 	cd layers/runtime && ../../$(COMPILE) -c ../../requirements/dev.txt requirements.in -o requirements.txt

@@ -1,0 +1,21 @@
+"""The operator's command, `bookings`."""
+
+import typer
+
+from cli.send import send
+from cli.show import show
+
+# Tracebacks of typer's own show local variables, the secret among them.
+app = typer.Typer(
+    name="bookings",
+    help="Zoom Scheduler bookings: works on the local stack and on a deployed one alike.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(send)
+app.command()(show)
+
+
+def main() -> None:
+    app()

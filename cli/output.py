@@ -1,0 +1,62 @@
+"""What the commands print: for a person, or as JSON for a program.
+
+Bookings hold what strangers typed into a public page. Nothing of it may reach the terminal as a command to
+it, nor be taken for markup.
+"""
+
+import json
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+# Marks that let text be shown in another order than it is written.
+_BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+class CommandError(Exception):
+    """A command can't do what it was asked. The message says what to do about it and is shown as it is."""
+
+    exit_code = 1
+
+
+class WrongCallError(CommandError):
+    """The command was not called as it must be."""
+
+    exit_code = 2
+
+
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """Shows a `CommandError` on the error stream and ends the command with its exit code."""
+    try:
+        yield
+    except CommandError as error:
+        told = Text.assemble(("Error: ", "bold red"), printable(str(error)))
+        Console(stderr=True, highlight=False).print(told, soft_wrap=True)
+        raise typer.Exit(error.exit_code) from None
+
+
+def console() -> Console:
+    return Console(highlight=False)
+
+
+def print_json(value: object) -> None:
+    """Prints JSON in ASCII, which no terminal and no locale can misread."""
+    typer.echo(json.dumps(value, indent=2))
+
+
+def printable(text: str) -> str:
+    """Returns the text with a replacement for each character that would steer the terminal."""
+    return "".join(_REPLACEMENT if _steers(character) else character for character in text)
+
+
+def _steers(character: str) -> bool:
+    if character in "\n\t":
+        return False
+    return unicodedata.category(character) in {"Cc", "Cs"} or character in _BIDIRECTIONAL

@@ -1,0 +1,255 @@
+"""`bookings show`: prints bookings from the table."""
+
+import json
+import time
+from collections.abc import Iterator
+from itertools import batched
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from bookings.aws.table import parse_item
+from bookings.booking import Booking, KeptEvent, Kind, Status, Tombstone, event_time_text
+from rich import box
+from rich.console import Group, RenderableType
+from rich.json import JSON
+from rich.table import Table
+from rich.text import Text
+
+from cli.output import CommandError, WrongCallError, console, errors_told, print_json, printable
+from cli.stack import JsonOption, LocalOption, Stack, StackOption, find_stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+    Item = dict[str, AttributeValueTypeDef]
+
+_BY_HOST = "by_host"
+_KEYS_A_READ = 100  # BatchGetItem's limit
+
+_FIRST = ("booking_id", "status", "title", "start", "end", "invitee", "answers")
+"""The fields a person looks for, before the others."""
+
+_KINDS = {
+    Kind.CREATED: "newest created",
+    Kind.CANCELED: "newest canceled",
+    Kind.CANCELED_BY_RESCHEDULE: "newest canceled by a reschedule",
+}
+
+
+def show(
+    booking_id: Annotated[
+        str | None,
+        typer.Argument(metavar="BOOKING_ID", help="One booking, in full; without it all, one a line."),
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            "--host",
+            metavar="USER_ID",
+            help="Only the bookings of this Zoom user, of those with a start time.",
+        ),
+    ] = None,
+    events: Annotated[
+        bool, typer.Option("--events", help="Also the deliveries of Zoom that the booking was made from.")
+    ] = False,
+    local: LocalOption = False,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the bookings in the table, or one of them in full.
+
+    Without BOOKING_ID and --host the whole table is read. Bookings past their retention are left out.
+    """
+    with errors_told():
+        if booking_id is not None and host is not None:
+            raise WrongCallError("BOOKING_ID and --host exclude each other.")
+        if events and booking_id is None:
+            raise WrongCallError("--events needs a BOOKING_ID.")
+        table = _BookingsTable(find_stack(local=local, name=stack))
+        if booking_id is not None:
+            booking = table.get(booking_id)
+            if as_json:
+                print_json(_as_dict(booking, events=events))
+            else:
+                console().print(_in_full(booking, events=events))
+            return
+        bookings = sorted(
+            table.of_host(host) if host is not None else table.all(),
+            key=lambda booking: (booking.details.start or "", booking.booking_id),
+        )
+    if as_json:
+        print_json([_as_dict(booking, events=False) for booking in bookings])
+    else:
+        console().print(_overview(bookings))
+
+
+class _BookingsTable:
+    """Reads the bookings of a stack; an operator's way, the functions never read the table."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._client = stack.dynamodb()
+        self._name = stack.output("BookingsTableName")
+
+    def get(self, booking_id: str) -> Booking:
+        """Returns one booking.
+
+        Raises:
+            CommandError: there is none of this id, or it was erased.
+        """
+        with self._stack.errors_explained("read the bookings"):
+            answer = self._client.get_item(
+                TableName=self._name, Key={"booking_id": {"S": booking_id}}, ConsistentRead=True
+            )
+        item = answer.get("Item")
+        if item is None or _expired(item):
+            raise CommandError(f"There is no booking {booking_id} in {self._stack.name}.")
+        found = parse_item(item)
+        if isinstance(found, Tombstone):
+            raise CommandError(f"Booking {booking_id} was erased ({event_time_text(found.erased_at)}).")
+        return found
+
+    def all(self) -> Iterator[Booking]:
+        with self._stack.errors_explained("read the bookings"):
+            for page in self._client.get_paginator("scan").paginate(TableName=self._name):
+                yield from _bookings(page["Items"])
+
+    def of_host(self, user_id: str) -> Iterator[Booking]:
+        with self._stack.errors_explained("read the bookings"):
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._name,
+                IndexName=_BY_HOST,
+                KeyConditionExpression="host_user_id = :host",
+                ExpressionAttributeValues={":host": {"S": user_id}},
+                ProjectionExpression="booking_id",
+            )
+            keys = [item for page in pages for item in page["Items"]]
+            for some in batched(keys, _KEYS_A_READ, strict=False):
+                yield from _bookings(self._read(list(some)))
+
+    def _read(self, keys: "list[Item]") -> "Iterator[Item]":
+        wanted: Any = {self._name: {"Keys": keys}}
+        while wanted:
+            answer = self._client.batch_get_item(RequestItems=wanted)
+            yield from answer["Responses"][self._name]
+            wanted = answer["UnprocessedKeys"]
+
+
+def _bookings(items: "Iterator[Item] | list[Item]") -> Iterator[Booking]:
+    for item in items:
+        if not _expired(item):
+            found = parse_item(item)
+            if isinstance(found, Booking):
+                yield found
+
+
+def _expired(item: "Item") -> bool:
+    """DynamoDB deletes an expired item within days; until then readers leave it out."""
+    return "expires_at" in item and int(item["expires_at"]["N"]) <= time.time()
+
+
+def _as_dict(booking: Booking, *, events: bool) -> dict[str, Any]:
+    said = booking.public_fields() | {"revision": booking.revision}
+    if events:
+        said["zoom_events"] = {str(kind): _event_as_dict(event) for kind, event in booking.kept.items()}
+    return said
+
+
+def _event_as_dict(event: KeptEvent) -> dict[str, Any]:
+    return {
+        "event_time": event_time_text(event.event_time),
+        "digest": event.digest,
+        "request_id": event.request_id,
+        "body": None if event.body is None else json.loads(event.body),
+    }
+
+
+def _overview(bookings: list[Booking]) -> RenderableType:
+    if not bookings:
+        return Text("No bookings.")
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("Start")
+    table.add_column("Status")
+    table.add_column("Title")
+    table.add_column("Invitee")
+    table.add_column("Booking id", overflow="fold")
+    for booking in bookings:
+        invitee = booking.details.invitee or {}
+        table.add_row(
+            _moment(booking.details.start),
+            _status(booking),
+            _text(booking.details.title),
+            _text(_name(invitee) or invitee.get("email")),
+            _text(booking.booking_id),
+        )
+    return table
+
+
+def _in_full(booking: Booking, *, events: bool) -> RenderableType:
+    fields = _as_dict(booking, events=False)
+    grid = _grid({name: fields[name] for name in sorted(fields, key=_place)} | {"status": booking})
+    if not events:
+        return grid
+    return Group(grid, *(_delivery(kind, event) for kind, event in booking.kept.items()))
+
+
+def _place(field: str) -> int:
+    return _FIRST.index(field) if field in _FIRST else len(_FIRST)
+
+
+def _grid(fields: dict[str, Any]) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in fields.items():
+        grid.add_row(_text(name.replace("_", " ")), _value(name, value))
+    return grid
+
+
+def _value(name: str, value: Any) -> RenderableType:
+    shown: RenderableType
+    match value:
+        case Booking():
+            shown = _status(value)
+        case bool():
+            shown = Text("yes" if value else "no")
+        case str() if name in ("start", "end"):
+            shown = _moment(value)
+        case {"question": question, "answer": list(answers)}:
+            shown = Group(_text(question), *(_text(answer, style="bold") for answer in answers))
+        case dict():
+            shown = _grid(value)
+        case list():
+            shown = Group(*(_value(name, item) for item in value))
+        case _:
+            shown = _text(value)
+    return shown
+
+
+def _delivery(kind: Kind, event: KeptEvent) -> RenderableType:
+    head = Text.assemble(
+        "\n",
+        (_KINDS[kind], "bold"),
+        f", {event_time_text(event.event_time)}, request {event.request_id or 'unknown'}",
+    )
+    if event.body is None:
+        return Group(head, Text("Its body was given up for size."))
+    return Group(head, JSON(printable(event.body.decode()), ensure_ascii=False))
+
+
+def _status(booking: Booking) -> Text:
+    said = Text(str(booking.status), style="green" if booking.status is Status.CONFIRMED else "red")
+    return said.append(", rescheduled", style="dim") if booking.rescheduled else said
+
+
+def _moment(stored: str | None) -> Text:
+    """A stored time, 2026-11-22T16:00:00Z, as a person reads it."""
+    return Text(f"{stored[:10]} {stored[11:16]} UTC" if stored else "")
+
+
+def _name(invitee: dict[str, Any]) -> str:
+    return " ".join(part for part in (invitee.get("first_name"), invitee.get("last_name")) if part)
+
+
+def _text(value: object, style: str = "") -> Text:
+    return Text(printable(str(value)) if value is not None else "", style=style)

@@ -1,0 +1,205 @@
+"""Finds the stack a command works on, local or deployed alike, and reaches its AWS services."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import boto3
+import botocore.session
+import typer
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's, of which every failure to connect is one
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+)
+
+from cli.output import CommandError, WrongCallError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+STATE_FILE = Path(".local/stack.json")
+"""Written by the local stack while it runs; relative to where the command is called, as `make run` is."""
+
+LocalOption = Annotated[bool, typer.Option("--local", help="Work on the local stack (make run).")]
+StackOption = Annotated[
+    str | None,
+    typer.Option("--stack", metavar="NAME", help="Work on the deployed CloudFormation stack NAME."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+# The emulator takes these for its account's root; they are no secret.
+_LOCAL_CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+
+_ACCESS_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+_STALE_CREDENTIALS = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "RequestExpired",
+    "UnrecognizedClientException",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """A running stack.
+
+    Attributes:
+        name: as it stands in messages, "the local stack" or "stack NAME".
+        endpoint_url: of the emulator; None on AWS.
+    """
+
+    name: str
+    outputs: Mapping[str, str]
+    session: boto3.session.Session = field(repr=False)
+    config: Config = field(repr=False)
+    endpoint_url: str | None = None
+
+    @property
+    def webhook_url(self) -> str:
+        return self.output("WebhookUrl")
+
+    def output(self, name: str) -> str:
+        """Returns a stack output.
+
+        Raises:
+            CommandError: there is none of this name.
+        """
+        try:
+            return self.outputs[name]
+        except KeyError:
+            raise CommandError(f"{self.name} has no output {name}; is it a stack of this template?") from None
+
+    def secret(self) -> str:
+        """Returns the Zoom secret token that the stack verifies with.
+
+        Raises:
+            CommandError: it can't be read.
+        """
+        with self.errors_explained("read the Zoom secret token"):
+            client = self.session.client("secretsmanager", endpoint_url=self.endpoint_url, config=self.config)
+            return client.get_secret_value(SecretId=self.output("ZoomSecretArn"))["SecretString"]
+
+    def dynamodb(self) -> "DynamoDBClient":
+        return self.session.client("dynamodb", endpoint_url=self.endpoint_url, config=self.config)
+
+    @contextmanager
+    def errors_explained(self, task: str) -> Iterator[None]:
+        """Turns what AWS says into what to do about it.
+
+        Raises:
+            CommandError: instead of any of botocore's errors.
+        """
+        with _errors_explained(f"{task} of {self.name}", self.endpoint_url):
+            yield
+
+
+def find_stack(*, local: bool, name: str | None) -> Stack:
+    """Returns the stack that was asked for; without a wish the local one, if it runs.
+
+    Raises:
+        CommandError: it is not there or can't be reached.
+        WrongCallError: both were asked for, or none was and there is no local one.
+    """
+    if local and name is not None:
+        raise WrongCallError("--local and --stack exclude each other.")
+    if name is not None:
+        return _deployed_stack(name)
+    if not local and not STATE_FILE.exists():
+        raise WrongCallError(
+            "Say which stack: --stack NAME for a deployed one, or start the local one with `make run`."
+        )
+    return _local_stack()
+
+
+def _local_stack() -> Stack:
+    try:
+        state = json.loads(STATE_FILE.read_text(encoding="utf-8"))
+        endpoint_url, region, outputs = state["endpoint_url"], state["region"], dict(state["outputs"])
+        outputs["WebhookUrl"] = state["webhook_url"]
+    except FileNotFoundError:
+        raise CommandError(
+            f"No local stack is running here ({STATE_FILE} is not there). Start one with `make run`, and "
+            "call this from the same folder."
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise CommandError(
+            f"{STATE_FILE} can't be read. Start the local stack again with `make run`."
+        ) from None
+    # Nothing of the user's AWS set-up matters here: no profile, no configuration file, no proxy.
+    core = botocore.session.Session(
+        session_vars={
+            "profile": (None, None, None, None),
+            "config_file": (None, None, os.devnull, None),
+            "credentials_file": (None, None, os.devnull, None),
+        }
+    )
+    return Stack(
+        name="the local stack",
+        outputs=outputs,
+        session=boto3.session.Session(botocore_session=core, region_name=region, **_LOCAL_CREDENTIALS),
+        config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1}, proxies={}),
+        endpoint_url=endpoint_url,
+    )
+
+
+def _deployed_stack(name: str) -> Stack:
+    config = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 3})
+    with _errors_explained(f"look up stack {name}", None):
+        session = boto3.session.Session()
+        cloudformation = session.client("cloudformation", config=config)
+        try:
+            [described] = cloudformation.describe_stacks(StackName=name)["Stacks"]
+        except ClientError as error:
+            if "does not exist" in error.response["Error"]["Message"]:
+                raise CommandError(
+                    f"There is no stack {name} in {session.region_name} in this account. Other names: "
+                    "`aws cloudformation list-stacks`; another region: AWS_REGION; another account: "
+                    "AWS_PROFILE."
+                ) from None
+            raise
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+    return Stack(name=f"stack {name}", outputs=outputs, session=session, config=config)
+
+
+@contextmanager
+def _errors_explained(task: str, endpoint_url: str | None) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        raise CommandError(f"Can't {task}: {_advice(error)}") from None
+    except (NoCredentialsError, PartialCredentialsError):
+        raise CommandError(
+            f"Can't {task}: there are no AWS credentials. Get some with `aws configure` or `aws sso login`, "
+            "or name a profile in AWS_PROFILE."
+        ) from None
+    except NoRegionError:
+        raise CommandError(f"Can't {task}: no region is chosen. Name one in AWS_REGION.") from None
+    except (ConnectionError, HTTPClientError):
+        if endpoint_url:
+            raise CommandError(
+                f"Can't {task}: {endpoint_url} does not answer; it must have ended without notice. Start it "
+                "again with `make run`."
+            ) from None
+        raise CommandError(f"Can't {task}: AWS can't be reached. Is there a network?") from None
+    except BotoCoreError as error:
+        raise CommandError(f"Can't {task}: {error}") from None
+
+
+def _advice(error: ClientError) -> str:
+    said: Any = error.response["Error"]
+    if said["Code"] in _ACCESS_DENIED:
+        return f"these AWS credentials may not do that ({error.operation_name})."
+    if said["Code"] in _STALE_CREDENTIALS:
+        return "AWS does not accept these credentials; have they expired? Try `aws sso login`."
+    return f"{said['Code']}: {said['Message']}"
