@@ -2,6 +2,7 @@
 
 import typer
 
+from cli.local.commands import app as local
 from cli.send import send
 from cli.show import show
 
@@ -15,6 +16,7 @@ app = typer.Typer(
 )
 app.command()(send)
 app.command()(show)
+app.add_typer(local, name="local")
 
 
 def main() -> None:

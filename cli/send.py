@@ -96,7 +96,7 @@ def send(
     if as_json:
         print_json(sent.as_dict())
     else:
-        _show(sent, len(body))
+        _show(sent, body)
     if not sent.accepted:
         raise typer.Exit(1)
 
@@ -171,15 +171,19 @@ def _why(error: urllib3.exceptions.HTTPError) -> str:
             return "the connection broke"
 
 
-def _show(sent: Sent, size: int) -> None:
+def _show(sent: Sent, posted: bytes) -> None:
     out = console()
-    out.print(Text(f"POST {printable(sent.url)}, {size:,} bytes, request id {sent.request_id}", style="dim"))
+    out.print(
+        Text(f"POST {printable(sent.url)}, {len(posted):,} bytes, request id {sent.request_id}", style="dim")
+    )
     style = "bold green" if sent.accepted else "bold red"
     out.print(
         Text.assemble((f"{sent.status} {printable(sent.reason)}", style), f" after {sent.elapsed_ms} ms")
     )
     body = sent.as_dict()["body"]
-    if isinstance(body, str):
+    if body is not None and sent.body == posted.decode(errors="replace"):
+        out.print(Text("The body came back as it was sent."))
+    elif isinstance(body, str):
         out.print(Text(printable(body)))
     elif body is not None:
         out.print(JSON(printable(json.dumps(body, ensure_ascii=False)), ensure_ascii=False))

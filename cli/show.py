@@ -167,20 +167,18 @@ def _event_as_dict(event: KeptEvent) -> dict[str, Any]:
 def _overview(bookings: list[Booking]) -> RenderableType:
     if not bookings:
         return Text("No bookings.")
+    # The id has a line of its own, so that it stays in one piece on a terminal of 80 columns.
     table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("Start")
-    table.add_column("Status")
-    table.add_column("Title")
-    table.add_column("Invitee")
-    table.add_column("Booking id", overflow="fold")
+    table.add_column("Start (UTC)", no_wrap=True)
+    table.add_column("Status", no_wrap=True)
+    table.add_column("Booking", overflow="fold")
     for booking in bookings:
         invitee = booking.details.invitee or {}
+        told = [booking.details.title, _name(invitee) or invitee.get("email")]
         table.add_row(
-            _moment(booking.details.start),
-            _status(booking),
-            _text(booking.details.title),
-            _text(_name(invitee) or invitee.get("email")),
-            _text(booking.booking_id),
+            _text(_moment(booking.details.start)),
+            _status(booking, separator="\n"),
+            Group(_text(", ".join(part for part in told if part)), _text(booking.booking_id, style="dim")),
         )
     return table
 
@@ -214,7 +212,7 @@ def _value(name: str, value: Any) -> RenderableType:
         case bool():
             shown = Text("yes" if value else "no")
         case str() if name in ("start", "end"):
-            shown = _moment(value)
+            shown = _text(f"{_moment(value)} UTC")
         case {"question": question, "answer": list(answers)}:
             shown = Group(_text(question), *(_text(answer, style="bold") for answer in answers))
         case dict():
@@ -237,14 +235,14 @@ def _delivery(kind: Kind, event: KeptEvent) -> RenderableType:
     return Group(head, JSON(printable(event.body.decode()), ensure_ascii=False))
 
 
-def _status(booking: Booking) -> Text:
+def _status(booking: Booking, separator: str = ", ") -> Text:
     said = Text(str(booking.status), style="green" if booking.status is Status.CONFIRMED else "red")
-    return said.append(", rescheduled", style="dim") if booking.rescheduled else said
+    return said.append(f"{separator}rescheduled", style="dim") if booking.rescheduled else said
 
 
-def _moment(stored: str | None) -> Text:
+def _moment(stored: str | None) -> str:
     """A stored time, 2026-11-22T16:00:00Z, as a person reads it."""
-    return Text(f"{stored[:10]} {stored[11:16]} UTC" if stored else "")
+    return f"{stored[:10]} {stored[11:16]}" if stored else ""
 
 
 def _name(invitee: dict[str, Any]) -> str:

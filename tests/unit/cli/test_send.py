@@ -53,6 +53,14 @@ def test_a_person_sees_the_answer_and_its_body(webhook: Server) -> None:
     assert '"plainToken": "Zoë"' in shown
 
 
+def test_a_body_that_comes_back_is_not_printed_again(webhook: Server) -> None:
+    webhook.body = SAMPLE_BYTES
+
+    lines = bookings("send", SAMPLE, "--url", webhook.url, "--secret", SECRET).stdout.splitlines()
+
+    assert lines[2:] == ["The body came back as it was sent."]
+
+
 def test_a_program_gets_json(webhook: Server) -> None:
     webhook.status, webhook.content_type = 400, "application/problem+json"
     webhook.body = b'{"title": "Bad Request", "errors": []}'

@@ -1,0 +1,48 @@
+"""The `bookings` command as a whole."""
+
+import re
+import sys
+
+import pytest
+
+from cli import main, send
+
+from .conftest import EVENTS, SECRET, bookings
+
+
+def test_its_commands_are_listed() -> None:
+    result = bookings("--help")
+
+    assert result.exit_code == 0
+    assert re.findall(r"^│ (\w+) ", result.stdout, re.MULTILINE) == ["send", "show", "local"]
+
+
+def test_the_entry_point_runs_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["bookings", "show", "--local", "--stack", "dev"])
+
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "Error: --local and --stack exclude each other.\n"
+
+
+def test_a_bug_does_not_print_the_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(send, "sign", broken)
+    file = str(EVENTS / "url_validation.json")
+    monkeypatch.setattr(
+        sys, "argv", ["bookings", "send", file, "--url", "http://127.0.0.1:1", "--secret", SECRET]
+    )
+
+    with pytest.raises(RuntimeError) as caught:
+        main.main()
+    sys.excepthook(caught.type, caught.value, caught.tb)
+
+    printed = capsys.readouterr().err
+    assert "RuntimeError: a bug" in printed
+    assert SECRET not in printed
