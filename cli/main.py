@@ -2,6 +2,7 @@
 
 import typer
 
+from cli.erase import erase
 from cli.local.commands import app as local
 from cli.send import send
 from cli.show import show
@@ -16,6 +17,7 @@ app = typer.Typer(
 )
 app.command()(send)
 app.command()(show)
+app.command()(erase)
 app.add_typer(local, name="local")
 
 

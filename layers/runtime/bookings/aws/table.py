@@ -90,6 +90,16 @@ def build_item(booking: Booking, expires_at: int | None) -> dict[str, Any]:
     return {name: _serialize(_storable(value)) for name, value in values.items()}
 
 
+def build_tombstone(tombstone: Tombstone) -> dict[str, Any]:
+    """Returns the item that an erased booking leaves, in attribute-value form."""
+    values = {
+        "booking_id": tombstone.booking_id,
+        "revision": tombstone.revision,
+        "erased_at": tombstone.erased_at,
+    }
+    return {name: _serialize(value) for name, value in values.items()}
+
+
 def parse_item(item: Mapping[str, Any]) -> Booking | Tombstone:
     """Returns what an item in attribute-value form says."""
     values = {name: _plain(_deserialize(value)) for name, value in item.items()}
