@@ -26,8 +26,8 @@ def erase(
 ) -> None:
     """Erase a booking for good, leaving its id and the time.
 
-    Deliveries of before, however they come again, are dropped; a new booking under the same id is recorded. No
-    event is announced. What the archive and the logs' readers, and subscribers, have of it is theirs to erase.
+    Deliveries of before, however they come again, are dropped; a new booking under the same id is recorded.
+    No event is announced: what subscribers have of it is theirs to erase. The archive forgets by itself.
     """
     with errors_told():
         found = find_stack(local=local, name=stack)
