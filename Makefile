@@ -34,7 +34,7 @@ check: $(DEV) $(SAM)  ## lint, types, templates, the tree's rules
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/cfn-lint template.yaml
+	.venv/bin/cfn-lint template.yaml examples/subscriber/template.yaml
 	.venv-sam/bin/sam validate --lint
 
 format: $(DEV)  ## put the code into its form

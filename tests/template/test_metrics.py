@@ -1,0 +1,174 @@
+"""Alarms and dashboard watch metrics that somebody publishes."""
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from bookings.counts import Count
+
+from tests.template.stacks import BOOKINGS, stack
+
+OURS = {"Fn::Sub": "ZoomSchedulerBookings/${AWS::StackName}"}
+FUNCTIONS = {
+    "webhook": "WebhookFunction",
+    "booking-created": "BookingCreatedFunction",
+    "booking-canceled": "BookingCanceledFunction",
+    "booking-events": "BookingEventsFunction",
+}
+# Metrics of AWS that are used here, with their one dimension and what it must be the name of.
+OF_AWS = {
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ("QueueName", "AWS::SQS::Queue"),
+    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): ("QueueName", "AWS::SQS::Queue"),
+    ("AWS/Lambda", "Errors"): ("FunctionName", "AWS::Lambda::Function"),
+    ("AWS/Lambda", "IteratorAge"): ("FunctionName", "AWS::Lambda::Function"),
+    ("AWS/ApiGateway", "5xx"): ("ApiId", "AWS::ApiGatewayV2::Api"),
+    ("AWS/ApiGateway", "Latency"): ("ApiId", "AWS::ApiGatewayV2::Api"),
+}
+# What a person must hear of though nothing is set aside by it, and how soon.
+WATCHED = {
+    "WebhookServerErrorAlarm": ("5xx", 2),
+    "FallbackUsedAlarm": (Count.FALLBACK_USED, None),
+    "SecretUnavailableAlarm": (Count.SECRET_UNAVAILABLE, None),
+    "SignatureMismatchAlarm": (Count.SIGNATURE_MISMATCH, 2),
+    "BookingCreatedQueueAgeAlarm": ("ApproximateAgeOfOldestMessage", None),
+    "BookingCanceledQueueAgeAlarm": ("ApproximateAgeOfOldestMessage", None),
+    "BookingEventsDelayAlarm": ("IteratorAge", None),
+}
+
+type Metric = tuple[str, str, dict[str, str]]
+
+
+def text(value: Any) -> str:
+    """Returns a value as `Fn::Sub` would be given it."""
+    match value:
+        case {"Ref": str(name)}:
+            return f"${{{name}}}"
+        case {"Fn::GetAtt": [str(name), str(attribute)]}:
+            return f"${{{name}.{attribute}}}"
+        case {"Fn::Sub": str(template)}:
+            return template
+        case _:
+            return str(value)
+
+
+def alarms() -> dict[str, Any]:
+    return stack(BOOKINGS).of_type("AWS::CloudWatch::Alarm")
+
+
+def of_alarms() -> Iterator[tuple[str, Metric]]:
+    for name, alarm in alarms().items():
+        dimensions = {dimension["Name"]: text(dimension["Value"]) for dimension in alarm["Dimensions"]}
+        yield name, (text(alarm["Namespace"]), alarm["MetricName"], dimensions)
+
+
+def widgets() -> list[dict[str, Any]]:
+    body = stack(BOOKINGS).properties("Dashboard")["DashboardBody"]["Fn::Sub"]
+    found: list[dict[str, Any]] = json.loads(body)["widgets"]
+    return found
+
+
+def of_dashboard() -> Iterator[tuple[str, Metric]]:
+    for widget in widgets():
+        before: list[str] = []
+        for row in widget["properties"].get("metrics", []):
+            before = in_full([part for part in row if isinstance(part, str)], before)
+            namespace, metric, *dimensions = before
+            yield (
+                widget["properties"]["title"],
+                (
+                    namespace,
+                    metric,
+                    dict(itertools.batched(dimensions, 2, strict=True)),
+                ),
+            )
+
+
+def in_full(row: list[str], before: list[str]) -> list[str]:
+    """Returns a row of a dashboard without its shorthand: `.` what stood there, `...` all up to the rest."""
+    if row and row[0] == "...":
+        rest = row[1:]
+        row = before[: len(before) - len(rest)] + rest
+    return [before[place] if part == "." else part for place, part in enumerate(row)]
+
+
+@pytest.mark.parametrize(("place", "metric"), [*of_alarms(), *of_dashboard()])
+def test_a_metric_that_is_watched_is_one_that_is_published(place: str, metric: Metric) -> None:
+    namespace, name, dimensions = metric
+    if namespace == OURS["Fn::Sub"]:
+        assert name in set(Count)
+        assert dimensions.keys() == {"service"}
+        assert dimensions["service"] in FUNCTIONS
+    else:
+        dimension, kind = OF_AWS[namespace, name]
+        assert dimensions.keys() == {dimension}
+        reference = re.fullmatch(r"\$\{(\w+)(\.QueueName)?\}", dimensions[dimension])
+        assert reference is not None, place
+        assert reference[1] in stack(BOOKINGS).of_type(kind)
+        assert (reference[2] is not None) == (dimension == "QueueName")  # a Ref of a queue is its URL
+
+
+@pytest.mark.parametrize(("service", "function"), FUNCTIONS.items())
+def test_a_function_publishes_under_the_name_that_is_watched(service: str, function: str) -> None:
+    variables = stack(BOOKINGS).properties(function)["Environment"]["Variables"]
+
+    assert variables["POWERTOOLS_SERVICE_NAME"] == service
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == OURS
+
+
+@pytest.mark.parametrize(("alarm", "watched"), WATCHED.items())
+def test_what_a_person_must_hear_of_is_watched(alarm: str, watched: tuple[str, int | None]) -> None:
+    properties = alarms()[alarm]
+
+    assert (properties["MetricName"], properties.get("DatapointsToAlarm")) == watched
+
+
+def test_an_alarm_looks_back_no_further_than_cloudwatch_can() -> None:
+    for name, alarm in alarms().items():
+        assert alarm["Period"] * alarm["EvaluationPeriods"] <= 86_400, name
+        assert alarm.get("DatapointsToAlarm", 1) <= alarm["EvaluationPeriods"], name
+
+
+def test_alarms_go_to_the_topic_which_cloudwatch_may_use_and_a_person_reads() -> None:
+    topic = {"Ref": "AlarmTopic"}
+    subscription = stack(BOOKINGS).resources["AlarmEmailSubscription"]
+
+    for alarm in alarms().values():
+        assert (alarm["AlarmActions"], alarm["OKActions"]) == ([topic], [topic])
+    # CloudWatch can't publish to a topic that AWS's own SNS key encrypts.
+    assert "KmsMasterKeyId" not in stack(BOOKINGS).properties("AlarmTopic")
+    allowed = stack(BOOKINGS).properties("AlarmTopicPolicy")["PolicyDocument"]["Statement"][0]
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert subscription["Properties"]["Endpoint"] == {"Ref": "AlarmEmail"}
+    assert subscription["Condition"] == "AlarmsGoByEmail"
+
+
+def test_the_dashboard_shows_every_alarm() -> None:
+    (shown,) = [widget["properties"]["alarms"] for widget in widgets() if widget["type"] == "alarm"]
+
+    assert sorted(shown) == sorted(f"${{{name}.Arn}}" for name in alarms())
+
+
+def test_the_dashboard_tells_what_became_of_every_delivery() -> None:
+    shown = {metric for place, (_, metric, _) in of_dashboard() if place.startswith("Deliveries")}
+
+    assert shown == {
+        Count.DELIVERY_PUBLISHED, Count.UNKNOWN_EVENT_PUBLISHED, Count.OTHER_PRODUCT, Count.QUARANTINED,
+        Count.SIGNATURE_MALFORMED, Count.SIGNATURE_MISMATCH, Count.TOO_LARGE, Count.NOT_DURABLE,
+        Count.SECRET_UNAVAILABLE, Count.UNEXPECTED_ERROR,
+    }  # fmt: skip
+
+
+def test_no_widget_of_the_dashboard_lies_over_another() -> None:
+    cells = [
+        (x, y)
+        for widget in widgets()
+        for x in range(widget["x"], widget["x"] + widget["width"])
+        for y in range(widget["y"], widget["y"] + widget["height"])
+    ]
+
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) < 24  # columns of a dashboard
