@@ -1,0 +1,205 @@
+"""The queues' adapter: what is sent, how large it may be, when it comes again."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from bookings.aws.bus import EventBridgeBus
+from bookings.aws.calls import BoundedCalls, client
+from bookings.aws.queues import MAX_MESSAGE_BYTES, SQSHandlerQueues, SQSQueue, SQSRedelivery
+from bookings.clock import SystemClock
+from bookings.envelope import Envelope, parse_message
+from bookings.quarantine import MAX_ERRORS, quarantine_message
+from bookings.receive import MAX_BODY_BYTES
+from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
+from bookings.zoom.events import CANCELED, CREATED
+from botocore.stub import Stubber
+
+from tests.adapters.deliveries import NOW, sample
+from tests.adapters.loopback import Misbehaviour, Reply, Service
+from tests.adapters.resources import Bus, Queue
+
+URL = "https://sqs.us-east-1.amazonaws.com/123456789012/q"
+
+
+def sqs_queue(queue: Queue) -> SQSQueue:
+    return SQSQueue(queue.client, queue.url, BoundedCalls())
+
+
+# ── one message ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_message_arrives_to_the_character(aws: None) -> None:
+    queue = Queue("quarantine")
+    text = 'Grüße 🏝\t\r\n"\\u0000"'
+    sqs_queue(queue).send(text, 5.0)
+    assert [message["Body"] for message in queue.receive()] == [text]
+
+
+def test_a_message_of_exactly_a_mebibyte_is_sent_and_one_byte_more_is_refused_without_a_call(
+    aws: None,
+) -> None:
+    queue = Queue("quarantine")
+    largest = "é" * (MAX_MESSAGE_BYTES // 2)
+    sqs_queue(queue).send(largest, 5.0)
+    assert [message["Body"] for message in queue.receive()] == [largest]
+    unreachable = SQSQueue(None, URL, BoundedCalls())
+    with pytest.raises(RefusedByService, match="over 1,048,576 bytes"):
+        unreachable.send(largest + "x", 5.0)
+
+
+def test_the_largest_body_with_the_most_to_say_of_it_still_fits_the_quarantine(aws: None) -> None:
+    # failure matrix: 34
+    queue = Queue("quarantine")
+    body = b"\xff" * MAX_BODY_BYTES
+    deepest = "payload.object.questions_and_answers[999].answer[999]"
+    message = quarantine_message(
+        reason="invalid_event",
+        errors=[{"field": deepest, "message": "must be a string"}] * (MAX_ERRORS + 1),
+        received_at=NOW,
+        body=body,
+        request_id="r" * 4000,
+        timestamp="1" * 3000,
+        signature="v" * 3000,
+    )
+    sqs_queue(queue).send(message, 5.0)
+    assert [message["Body"] for message in queue.receive()] == [message]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("AWS.SimpleQueueService.NonExistentQueue", ServiceUnavailable),
+        ("AccessDenied", ServiceUnavailable),
+        ("KMS.AccessDeniedException", ServiceUnavailable),
+        ("RequestThrottled", ServiceUnavailable),
+        ("InvalidMessageContents", RefusedByService),
+    ],
+)
+def test_a_message_that_is_not_taken_is_told_by_its_code(code: str, kind: type[ServiceError]) -> None:
+    # failure matrix: 39, 47
+    sqs = client("sqs", timeout_seconds=1, attempts=1)
+    with Stubber(sqs) as stub:
+        stub.add_client_error("send_message", code, "canary")
+        with pytest.raises(kind) as raised:
+            SQSQueue(sqs, URL, BoundedCalls()).send("text", 5.0)
+    assert str(raised.value) == f"SQS: {code}"
+
+
+def test_a_silent_queue_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    # failure matrix: 13
+    with Service(lambda *_: Misbehaviour.SILENT) as service:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", service.url)
+        queue = SQSQueue(client("sqs", timeout_seconds=5, attempts=1), f"{service.url}/q", BoundedCalls())
+        started = time.monotonic()
+        with pytest.raises(ServiceUnavailable, match=r"^SQS: no answer within 0\.3 s$"):
+            queue.send("text", 0.3)
+        assert time.monotonic() - started < 1.0
+
+
+def test_a_message_is_sent_although_its_kept_connection_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: Iterator[Misbehaviour | Reply] = iter(
+        [
+            Misbehaviour.HANG_UP,
+            Reply({"MessageId": "m", "MD5OfMessageBody": "1cb251ec0d568de6a929b520c4aed8d1"}),
+        ]
+    )
+    with Service(lambda *_: next(answers)) as service:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", service.url)
+        queue = SQSQueue(client("sqs", timeout_seconds=5, attempts=1), f"{service.url}/q", BoundedCalls())
+        queue.send("text", 5.0)
+        assert [operation for operation, _ in service.calls] == ["SendMessage", "SendMessage"]
+
+
+# ── the handlers' queues ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("request_id", ["abc_1-2", None])
+def test_a_handler_sees_no_difference_between_the_two_ways_of_an_event(
+    aws: None, request_id: str | None
+) -> None:
+    # failure matrix: 11
+    bus, by_bus, direct = Bus(), Queue("by-bus"), Queue("direct")
+    bus.subscribe(by_bus, {"source": ["zoom.scheduler"]})
+    body = json.dumps(sample("created"))
+    sent = Envelope("zoom.scheduler", CREATED, body, request_id=request_id)
+    EventBridgeBus(boto3.client("events"), bus.arn, BoundedCalls()).publish(sent, 5.0)
+    SQSHandlerQueues({CREATED: sqs_queue(direct)}, bus.arn, SystemClock()).send(sent, 5.0)
+
+    (one,), (other,) = by_bus.receive(), direct.receive()
+    assert parse_message(one["Body"]) == parse_message(other["Body"])
+    bridged, written = json.loads(one["Body"]), json.loads(other["Body"])
+    # EventBridge's event names the account too; moto leaves it out.
+    assert written.keys() == bridged.keys() | {"account"}
+    assert written["account"] == bus.arn.split(":")[4]
+    same = bridged.keys() - {"id", "time"}
+    assert {name: written[name] for name in same} == {name: bridged[name] for name in same}
+    assert (len(written["id"]), len(written["time"])) == (len(bridged["id"]), len(bridged["time"]))
+
+
+def test_each_event_goes_to_the_queue_of_its_own_handler(aws: None) -> None:
+    created, canceled = Queue("created"), Queue("canceled")
+    queues = SQSHandlerQueues(
+        {CREATED: sqs_queue(created), CANCELED: sqs_queue(canceled)}, Bus().arn, SystemClock()
+    )
+    queues.send(Envelope("zoom.scheduler", CANCELED, json.dumps(sample("canceled"))), 5.0)
+    assert [message["detail-type"] for message in canceled.bodies()] == [CANCELED]
+    assert created.bodies() == []
+
+
+def test_an_event_without_a_handler_of_ours_has_no_queue() -> None:
+    queues = SQSHandlerQueues({}, "arn:aws:events:us-east-1:123456789012:event-bus/b", SystemClock())
+    with pytest.raises(RefusedByService, match="no handler's queue"):
+        queues.send(Envelope("zoom.scheduler", "scheduler.new", "{}"), 5.0)
+
+
+# ── coming again ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_delayed_message_comes_again_when_it_is_told_to(aws: None) -> None:
+    # failure matrix: 22
+    queue = Queue("created")
+    for number in range(2):
+        sqs_queue(queue).send(str(number), 5.0)
+    handles = {message["Body"]: message["ReceiptHandle"] for message in queue.receive()}
+    SQSRedelivery(queue.client, queue.url).delay([(handles["0"], 0), (handles["1"], 900)])
+    assert [message["Body"] for message in queue.receive()] == ["0"]
+
+
+def test_more_messages_than_a_call_takes_are_delayed_in_calls_of_ten() -> None:
+    sqs = client("sqs", timeout_seconds=1, attempts=1)
+    with Stubber(sqs) as stub:
+        for start, stop in ((0, 10), (10, 12)):
+            stub.add_response(
+                "change_message_visibility_batch",
+                {"Successful": [], "Failed": []},
+                {
+                    "QueueUrl": URL,
+                    "Entries": [
+                        {
+                            "Id": str(number - start),
+                            "ReceiptHandle": f"handle-{number}",
+                            "VisibilityTimeout": 60 + number,
+                        }
+                        for number in range(start, stop)
+                    ],
+                },
+            )
+        SQSRedelivery(sqs, URL).delay([(f"handle-{number}", 60 + number) for number in range(12)])
+        stub.assert_no_pending_responses()
+
+
+def test_a_message_that_could_not_be_delayed_is_told_although_sqs_answered_200(aws: None) -> None:
+    queue = Queue("created")
+    with pytest.raises(ServiceUnavailable, match=r"^SQS: ReceiptHandleIsInvalid$"):
+        SQSRedelivery(queue.client, queue.url).delay([("no-handle", 60)])
+
+
+def test_a_queue_that_is_down_delays_nothing() -> None:
+    sqs = client("sqs", timeout_seconds=1, attempts=1)
+    with Stubber(sqs) as stub:
+        stub.add_client_error("change_message_visibility_batch", "ServiceUnavailable", "canary")
+        with pytest.raises(ServiceUnavailable, match=r"^SQS: ServiceUnavailable$"):
+            SQSRedelivery(sqs, URL).delay([("handle", 60)])
