@@ -14,7 +14,7 @@ def test_its_commands_are_listed() -> None:
     result = bookings("--help")
 
     assert result.exit_code == 0
-    assert re.findall(r"^│ (\w+) ", result.stdout, re.MULTILINE) == ["send", "show", "local"]
+    assert re.findall(r"^│ (\w+) ", result.stdout, re.MULTILINE) == ["send", "show", "erase", "local"]
 
 
 def test_the_entry_point_runs_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
