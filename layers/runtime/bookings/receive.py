@@ -22,7 +22,7 @@ from bookings.errors import BookingsError
 from bookings.field_errors import FieldError
 from bookings.live_secrets import LiveSecrets, SecretUnavailable
 from bookings.quarantine import MAX_ERRORS, Quarantine, quarantine_message
-from bookings.services import ServiceError, ServiceUnavailable
+from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
 from bookings.settings import FanOut
 from bookings.zoom.body import BodyError, parse_body
 from bookings.zoom.challenge import URL_VALIDATION, ChallengeRefused, answer_challenge
@@ -102,11 +102,12 @@ class Publisher:
         """Publishes an event that has a handler of ours.
 
         Raises:
-            ServiceError: neither way took it in time.
+            RefusedByService: the fallback refuses this very event; keep it elsewhere.
+            ServiceUnavailable: neither way took it in time.
         """
         first, fallback = self._ways
         try:
-            self._attempt(first, envelope, deadline)
+            self._attempt(first, envelope, deadline, reserved_seconds=ATTEMPT_SECONDS)
         except ServiceError:
             self._attempt(fallback, envelope, deadline)
             self._count(Count.FALLBACK_USED)
@@ -117,18 +118,25 @@ class Publisher:
         Raises:
             ServiceError: the bus did not take it in time.
         """
-        self._attempt(self._to_bus, envelope, deadline)
+        self._attempt(self._to_bus, envelope, deadline, reserved_seconds=ATTEMPT_SECONDS)
 
     def _attempt(
-        self, way: Callable[[Envelope, float], None], envelope: Envelope, deadline: Deadline
+        self,
+        way: Callable[[Envelope, float], None],
+        envelope: Envelope,
+        deadline: Deadline,
+        *,
+        reserved_seconds: float = 0.0,
     ) -> None:
+        """Tries once, and again if that was answered and leaves whoever comes next its time."""
         try:
             way(envelope, deadline.remaining(ATTEMPT_SECONDS))
         except ServiceUnavailable as error:
-            if not error.answered:
+            again_seconds = deadline.remaining(ATTEMPT_SECONDS + reserved_seconds) - reserved_seconds
+            if not error.answered or again_seconds <= 0:
                 raise
             # It answered, so it is quick: a second try costs less than the fallback's lost raw event.
-            way(envelope, deadline.remaining(ATTEMPT_SECONDS))
+            way(envelope, again_seconds)
 
 
 class Receiver:
@@ -174,11 +182,13 @@ class Receiver:
         except SecretUnavailable:
             self._count(Count.SECRET_UNAVAILABLE)
             return unavailable("secret_unavailable")
+        request_id = valid_request_id(request.headers.get(REQUEST_ID_HEADER))
+        log = {"zoom_request_id": request_id} if request_id else {}
         try:
-            return self._answer(body, request, secret, deadline)
+            return self._answer(body, request, secret, deadline, log)
         except ServiceError as error:
             self._count(Count.NOT_DURABLE)
-            return unavailable("not_durable", reason=str(error))
+            return unavailable("not_durable", log | {"reason": str(error)})
 
     def _authentic(self, request: Request, deadline: Deadline) -> tuple[str, bytes]:
         """Returns the secret that signed the request, and its body."""
@@ -198,13 +208,14 @@ class Receiver:
                 raise
         return verify(self._secrets.values(deadline), signature, timestamp, request.body), request.body
 
-    def _answer(self, raw: bytes, request: Request, secret: str, deadline: Deadline) -> Answer:
-        request_id = valid_request_id(request.headers.get(REQUEST_ID_HEADER))
-        log = {"zoom_request_id": request_id} if request_id else {}
+    def _answer(
+        self, raw: bytes, request: Request, secret: str, deadline: Deadline, log: dict[str, str]
+    ) -> Answer:
+        """Returns the answer to an authentic request, and notes in `log` what is known of it by then."""
         try:
             body = parse_body(raw)
             name = body.get("event")
-            if not isinstance(name, str):
+            if not isinstance(name, str) or not name.strip():
                 raise _Unusable(
                     "invalid_event", FieldError(field="event", message="must be the name of an event")
                 )
@@ -222,13 +233,11 @@ class Receiver:
                 source=source_for(DELIVERIES, event_id_of(body)),
                 detail_type=name,
                 detail=raw.decode(),
-                request_id=request_id,
+                request_id=log.get("zoom_request_id"),
             )
             if name in (CREATED, CANCELED):
                 log["booking_id"] = self._checked(body).booking_id
-                self._publisher.publish(envelope, deadline)
-                self._count(Count.DELIVERY_PUBLISHED)
-                log["outcome"] = "published"
+                log["outcome"] = self._publish(envelope, raw, request, deadline)
             else:
                 log["outcome"] = self._publish_unknown(envelope, raw, request, deadline)
             return Answer(HTTPStatus.OK, JSON, envelope.detail, log)
@@ -269,16 +278,29 @@ class Receiver:
             )
         return delivery
 
+    def _publish(self, envelope: Envelope, raw: bytes, request: Request, deadline: Deadline) -> str:
+        try:
+            self._publisher.publish(envelope, deadline)
+        except RefusedByService as error:
+            # Zoom's retries would be refused as well, and then it would be gone.
+            return self._quarantine_unpublished(error, raw, request, deadline)
+        self._count(Count.DELIVERY_PUBLISHED)
+        return "published"
+
     def _publish_unknown(self, envelope: Envelope, raw: bytes, request: Request, deadline: Deadline) -> str:
         try:
             self._publisher.publish_to_bus(envelope, deadline)
         except ServiceError as error:
-            self._quarantine_delivery(
-                "not_published", [FieldError(field="", message=str(error))], raw, request, deadline
-            )
-            return "quarantined"
+            return self._quarantine_unpublished(error, raw, request, deadline)
         self._count(Count.UNKNOWN_EVENT_PUBLISHED)
         return "published"
+
+    def _quarantine_unpublished(
+        self, error: ServiceError, raw: bytes, request: Request, deadline: Deadline
+    ) -> str:
+        problems = [FieldError(field="", message=str(error))]
+        self._quarantine_delivery("not_published", problems, raw, request, deadline)
+        return "quarantined"
 
     def _quarantine_delivery(
         self, reason: str, errors: list[FieldError], raw: bytes, request: Request, deadline: Deadline
@@ -296,9 +318,10 @@ class Receiver:
         self._count(Count.QUARANTINED)
 
 
-def unavailable(outcome: str, *, reason: str = "") -> Answer:
+def unavailable(outcome: str, log: Mapping[str, str] | None = None) -> Answer:
     """Returns the answer that makes Zoom try again; it gives no detail away."""
-    log = {"outcome": outcome} | ({"reason": reason} if reason else {})
     return problem(
-        HTTPStatus.SERVICE_UNAVAILABLE, "The delivery could not be taken now; please send it again.", log=log
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "The delivery could not be taken now; please send it again.",
+        log={**(log or {}), "outcome": outcome},
     )
