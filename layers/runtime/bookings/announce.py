@@ -133,8 +133,9 @@ class Announcer:
                     failed.append((record, envelope))
             pending = failed
         if pending:
-            self._count(Count.ANNOUNCEMENT_DELAYED)
             failed_from = _sequence_number(pending[0][0])
+        if failed_from is not None:
+            self._count(Count.ANNOUNCEMENT_DELAYED)
         return Announced(failed_from, refused)
 
     def _set_aside(

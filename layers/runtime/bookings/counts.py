@@ -35,7 +35,7 @@ class Count(StrEnum):
     # booking_events
     EVENT_ANNOUNCED = "EventAnnounced"
     EVENT_REFUSED = "EventRefused"  # by the bus for itself; whole in BookingEventsDLQ
-    ANNOUNCEMENT_DELAYED = "AnnouncementDelayed"  # the bus is down; the stream waits
+    ANNOUNCEMENT_DELAYED = "AnnouncementDelayed"  # the bus is down, or the DLQ; the stream waits
 
 
 Counter = Callable[[Count], None]
