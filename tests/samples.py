@@ -74,7 +74,7 @@ def message(body: Any, *, request_id: str | None = REQUEST_ID, source: str = "zo
         {
             "version": "0",
             "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
-            "detail-type": body.get("event") if isinstance(body, dict) else "none",
+            "detail-type": (body.get("event") if isinstance(body, dict) else None) or "none",
             "source": source,
             "account": "123456789012",
             "time": "2026-11-22T12:00:00Z",

@@ -64,6 +64,7 @@ class RecordBatch:
                     "outcome": str(recorded.outcome),
                     "booking_id": recorded.booking_id,
                     "zoom_request_id": recorded.request_id,
+                    "bodies_given_up": recorded.bodies_given_up,
                 },
             )
 

@@ -51,11 +51,16 @@ class BookingStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of a delivery, fit for a log."""
+    """What became of a delivery, fit for a log.
+
+    Attributes:
+        bodies_given_up: how many of the booking's kept bodies its item had no room for.
+    """
 
     outcome: Count
     booking_id: str
     request_id: str | None
+    bodies_given_up: int = 0
 
 
 class Recorder:
@@ -86,23 +91,24 @@ class Recorder:
         """
         envelope = parse_message(message)
         delivery = to_delivery(envelope.detail, envelope.request_id)
-        outcome = self._merge_into_table(delivery)
+        outcome, given_up = self._merge_into_table(delivery)
         self._count(outcome)
-        return Recorded(outcome, delivery.booking_id, envelope.request_id)
+        return Recorded(outcome, delivery.booking_id, envelope.request_id, given_up)
 
-    def _merge_into_table(self, delivery: Delivery) -> Count:
+    def _merge_into_table(self, delivery: Delivery) -> tuple[Count, int]:
+        """Returns what became of the delivery, and how many kept bodies were given up for it."""
         now = self._clock.now()
         if self._expired(merge(None, delivery), now):
-            return Count.PAST_RETENTION
+            return Count.PAST_RETENTION, 0
         # Most deliveries are a booking's first, so the first attempt is a write, and its refusal the read.
         stored: Booking | Tombstone | None = None
         for attempt in range(MAX_ATTEMPTS):
             if isinstance(stored, Tombstone) and delivery.event.event_time <= stored.erased_at:
-                return Count.ERASED
+                return Count.ERASED, 0
             known = stored if isinstance(stored, Booking) else None
             merged = merge(known, delivery)
             if merged is known:
-                return _unchanged(known, delivery)
+                return _unchanged(known, delivery), 0
             try:
                 given_up = self._store.save(
                     replace(merged, revision=(stored.revision if stored else 0) + 1),
@@ -115,13 +121,13 @@ class Recorder:
                     self._count(Count.CONTENTION)
             except BookingTooLarge:
                 self._set_aside(delivery, now)
-                return Count.QUARANTINED
+                return Count.QUARANTINED, 0
             else:
                 for _ in range(given_up):
                     self._count(Count.BODY_GIVEN_UP)
                 if known and _same_time(known, delivery):
                     self._count(Count.CONFLICT)
-                return Count.BOOKING_WRITTEN
+                return Count.BOOKING_WRITTEN, given_up
         raise ServiceUnavailable(f"the booking was written by others {MAX_ATTEMPTS} times", answered=True)
 
     def _expired(self, booking: Booking, now: datetime) -> bool:
