@@ -50,17 +50,16 @@ class VirtualClock:
 
 
 class InMemoryCounts:
-    """Counts; `of` says how often."""
+    """Counts, and tells another counter if there is one."""
 
-    def __init__(self) -> None:
+    def __init__(self, also: Callable[[Count], None] | None = None) -> None:
         self.all: Counter[Count] = Counter()
+        self._also = also
 
     def __call__(self, name: Count) -> None:
         self.all[name] += 1
-
-    @property
-    def as_dict(self) -> dict[str, int]:
-        return {str(name): times for name, times in sorted(self.all.items())}
+        if self._also:
+            self._also(name)
 
 
 @dataclass(frozen=True)

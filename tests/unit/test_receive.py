@@ -11,12 +11,13 @@ import pytest
 from bookings.answers import Answer
 from bookings.booking import booking_id_of
 from bookings.counts import Count
-from bookings.live_secrets import MAX_AGE_SECONDS, LiveSecrets
-from bookings.receive import MAX_BODY_BYTES, Publisher, Receiver, Request
+from bookings.live_secrets import MAX_AGE_SECONDS
+from bookings.receive import MAX_BODY_BYTES, Request
 from bookings.services import ServiceUnavailable
 from bookings.settings import FanOut
 from bookings.zoom.events import CANCELED, CREATED
 
+from tests.door import Door
 from tests.fakes import (
     DENIED,
     HANGS,
@@ -24,13 +25,7 @@ from tests.fakes import (
     REFUSES,
     THROTTLED,
     UNREACHABLE,
-    InMemoryBus,
-    InMemoryCounts,
-    InMemoryHandlerQueues,
-    InMemoryQueue,
-    InMemorySecret,
     Trouble,
-    VirtualClock,
 )
 from tests.samples import MORNING_MS, REQUEST_ID, SECRET, canceled, created, raw, sample, signed
 
@@ -41,43 +36,6 @@ CHALLENGE = {
 }
 UNKNOWN = {"event": "scheduler.schedule_created", "event_ts": MORNING_MS, "payload": {"object": {"id": "x"}}}
 ANSWER_WITHIN_SECONDS = 2.5
-
-
-class Door:
-    """A receiver with what surrounds it."""
-
-    def __init__(self, fan_out: FanOut = FanOut.EVENT_BRIDGE, *, age: timedelta = timedelta(days=30)) -> None:
-        self.clock = VirtualClock()
-        self.counts = InMemoryCounts()
-        self.bus = InMemoryBus(self.clock)
-        self.queues = InMemoryHandlerQueues(self.clock)
-        self.quarantine = InMemoryQueue(self.clock)
-        self.secret = InMemorySecret(self.clock, SECRET, age=age)
-        self.receiver = Receiver(
-            secrets=LiveSecrets(self.secret, self.clock, self.counts),
-            publisher=Publisher(bus=self.bus, queues=self.queues, fan_out=fan_out, count=self.counts),
-            quarantine=self.quarantine,
-            tolerance_seconds=300,
-            clock=self.clock,
-            count=self.counts,
-        )
-
-    def post(self, body: Any, **how: Any) -> Answer:
-        """Sends a body signed now; a dictionary is written as JSON first."""
-        content = body if isinstance(body, bytes) else raw(body)
-        return self.receiver.receive(signed(content, self.clock.now(), **how))
-
-    @property
-    def service_calls(self) -> int:
-        """Calls to any service but Secrets Manager."""
-        queues = sum(queue.calls for queue in self.queues.queues.values())
-        return self.bus.calls + queues + self.quarantine.calls
-
-    def warm(self) -> None:
-        """Makes the process know its secret, and forgets what that took."""
-        self.post({"event": "meeting.started"})
-        self.counts.all.clear()
-        self.secret.calls = 0
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
 from bookings.settings import FanOut
 from bookings.zoom.body import BodyError, parse_body
 from bookings.zoom.challenge import URL_VALIDATION, ChallengeRefused, answer_challenge
-from bookings.zoom.delivery import EVENT_ID_FIELD, NoEventId, event_id_of, to_delivery
+from bookings.zoom.delivery import EVENT_ID_FIELD, EVENT_TIME_FIELD, NoEventId, event_id_of, to_delivery
 from bookings.zoom.events import CANCELED, CREATED, field_errors
 from bookings.zoom.signature import (
     SIGNATURE_HEADER,
@@ -274,7 +274,8 @@ class Receiver:
         latest = (self._clock.now() + MAX_AHEAD).timestamp() * 1000
         if delivery.event.event_time > latest:
             raise _Unusable(
-                "event_from_the_future", FieldError(field="event_ts", message="must be at most a day ahead")
+                "event_from_the_future",
+                FieldError(field=EVENT_TIME_FIELD, message="must be at most a day ahead"),
             )
         return delivery
 

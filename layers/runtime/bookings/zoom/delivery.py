@@ -11,6 +11,7 @@ from bookings.zoom.body import canonical_json, digest
 from bookings.zoom.events import CREATED, parse_event
 
 EVENT_ID_FIELD = "payload.object.scheduled_event.event_id"
+EVENT_TIME_FIELD = "event_ts"
 
 # A partition key holds 2,048 bytes and the booking's hash takes 17 of them.
 MAX_EVENT_ID_BYTES = 1024

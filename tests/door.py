@@ -1,0 +1,63 @@
+"""The door with what surrounds it, for the tests of the receiver and of its function."""
+
+from datetime import timedelta
+from typing import Any
+
+from bookings.answers import Answer
+from bookings.counts import Counter
+from bookings.live_secrets import LiveSecrets
+from bookings.receive import Publisher, Receiver
+from bookings.settings import FanOut
+
+from tests.fakes import (
+    InMemoryBus,
+    InMemoryCounts,
+    InMemoryHandlerQueues,
+    InMemoryQueue,
+    InMemorySecret,
+    VirtualClock,
+)
+from tests.samples import SECRET, raw, signed
+
+
+class Door:
+    """A receiver with what surrounds it."""
+
+    def __init__(
+        self,
+        fan_out: FanOut = FanOut.EVENT_BRIDGE,
+        *,
+        age: timedelta = timedelta(days=30),
+        also_count: Counter | None = None,
+    ) -> None:
+        self.clock = VirtualClock()
+        self.counts = InMemoryCounts(also_count)
+        self.bus = InMemoryBus(self.clock)
+        self.queues = InMemoryHandlerQueues(self.clock)
+        self.quarantine = InMemoryQueue(self.clock)
+        self.secret = InMemorySecret(self.clock, SECRET, age=age)
+        self.receiver = Receiver(
+            secrets=LiveSecrets(self.secret, self.clock, self.counts),
+            publisher=Publisher(bus=self.bus, queues=self.queues, fan_out=fan_out, count=self.counts),
+            quarantine=self.quarantine,
+            tolerance_seconds=300,
+            clock=self.clock,
+            count=self.counts,
+        )
+
+    def post(self, body: Any, **how: Any) -> Answer:
+        """Sends a body signed now; a dictionary is written as JSON first."""
+        content = body if isinstance(body, bytes) else raw(body)
+        return self.receiver.receive(signed(content, self.clock.now(), **how))
+
+    @property
+    def service_calls(self) -> int:
+        """Calls to any service but Secrets Manager."""
+        queues = sum(queue.calls for queue in self.queues.queues.values())
+        return self.bus.calls + queues + self.quarantine.calls
+
+    def warm(self) -> None:
+        """Makes the process know its secret, and forgets what that took."""
+        self.post({"event": "meeting.started"})
+        self.counts.all.clear()
+        self.secret.calls = 0

@@ -1,0 +1,103 @@
+"""The handlers: they translate, call one use case, and let what is unexpected escape."""
+
+import json
+from io import StringIO
+from types import ModuleType
+from typing import Any
+
+import pytest
+from bookings import bootstrap
+from bookings.announce import Announced
+from bookings.telemetry import logger
+
+import functions.booking_canceled.app
+import functions.booking_created.app
+import functions.booking_events.app
+
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")  # the use cases are replaced
+
+
+class Context:
+    function_name = "handler"
+    memory_limit_in_mb = 256
+    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:handler"
+    aws_request_id = "52fdfc07-2182-154f-163f-5f0f9a621d72"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 9_999
+
+
+class Batch:
+    """A batch that says what it was given."""
+
+    def process(self, event: dict[str, Any], remaining_ms: Any) -> dict[str, Any]:
+        return {"batchItemFailures": [{"itemIdentifier": f"{event['Records']}, {remaining_ms()} ms"}]}
+
+
+class AnnouncerOf:
+    def __init__(self, announced: Announced) -> None:
+        self.announced = announced
+        self.records: list[Any] = []
+
+    def announce(self, records: list[Any]) -> Announced:
+        self.records.extend(records)
+        return self.announced
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> StringIO:
+    stream = StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", stream)
+    return stream
+
+
+HANDLERS = pytest.mark.parametrize("handler", [functions.booking_created.app, functions.booking_canceled.app])
+
+
+@HANDLERS
+def test_a_handler_answers_with_the_failures_of_its_batch(
+    handler: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "record_batch", Batch)
+    response = handler.lambda_handler({"Records": ["a record"]}, Context())
+    assert response == {"batchItemFailures": [{"itemIdentifier": "['a record'], 9999 ms"}]}
+
+
+@HANDLERS
+def test_what_is_unexpected_escapes_a_handler(handler: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> Batch:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(bootstrap, "record_batch", fail)
+    with pytest.raises(ZeroDivisionError):
+        handler.lambda_handler({"Records": []}, Context())
+
+
+def announce(monkeypatch: pytest.MonkeyPatch, announced: Announced) -> dict[str, Any]:
+    announcer = AnnouncerOf(announced)
+    monkeypatch.setattr(bootstrap, "announcer", lambda: announcer)
+    response: dict[str, Any] = functions.booking_events.app.lambda_handler({"Records": ["a", "b"]}, Context())
+    assert announcer.records == ["a", "b"]
+    return response
+
+
+def test_a_batch_that_is_announced_is_done(monkeypatch: pytest.MonkeyPatch, log: StringIO) -> None:
+    assert announce(monkeypatch, Announced()) == {"batchItemFailures": []}
+    assert log.getvalue() == ""
+
+
+# failure matrix: 12
+def test_a_batch_that_must_come_again_says_from_where(monkeypatch: pytest.MonkeyPatch, log: StringIO) -> None:
+    response = announce(monkeypatch, Announced(failed_from="0042"))
+    assert response == {"batchItemFailures": [{"itemIdentifier": "0042"}]}
+    line = json.loads(log.getvalue())
+    assert (line["level"], line["sequence_number"]) == ("ERROR", "0042")
+
+
+# failure matrix: 26
+def test_each_event_that_was_refused_is_told(monkeypatch: pytest.MonkeyPatch, log: StringIO) -> None:
+    refused = [("booking-1", "refused_by_bus"), ("booking-2", "unreadable_record")]
+    assert announce(monkeypatch, Announced(refused=refused)) == {"batchItemFailures": []}
+    told = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [(line["booking_id"], line["reason"]) for line in told] == refused
+    assert {line["level"] for line in told} == {"ERROR"}

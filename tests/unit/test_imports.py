@@ -1,0 +1,201 @@
+"""The tree's rules: imports point one way, Zoom's words stay in `zoom/`, a function is one module."""
+
+import ast
+import sys
+import typing
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+from bookings.zoom.events import ScheduledEventCanceled, ScheduledEventCreated
+from pydantic import BaseModel
+
+ROOT = Path(__file__).parents[2]
+LAYER = ROOT / "layers/runtime"
+FUNCTIONS = sorted((ROOT / "functions").glob("*/app.py"))
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(LAYER).with_suffix("").parts).removesuffix(".__init__")
+
+
+SOURCES = {name_of(path): path for path in sorted((LAYER / "bookings").rglob("*.py"))}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yields each imported module; of `from bookings import x` the module x."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports are absolute"
+            assert node.module
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if full in SOURCES else node.module
+
+
+OURS = {name: {each for each in imported(path) if each in SOURCES} for name, path in SOURCES.items()}
+FOREIGN = {
+    name: {each.partition(".")[0] for each in imported(path)} - {"bookings"} - sys.stdlib_module_names
+    for name, path in SOURCES.items()
+}
+
+USE_CASES = {"bookings.receive", "bookings.record", "bookings.announce", "bookings.batch"}
+OUTERMOST = {name for name in SOURCES if name.startswith("bookings.aws")} | {
+    "bookings.bootstrap",
+    "bookings.telemetry",
+}
+DOMAIN = SOURCES.keys() - USE_CASES - OUTERMOST
+
+
+def test_imports_make_no_circle() -> None:
+    assert list(TopologicalSorter(OURS).static_order())
+
+
+@pytest.mark.parametrize("name", sorted(DOMAIN))
+def test_the_domain_knows_no_use_case_and_no_technology(name: str) -> None:
+    assert OURS[name] <= DOMAIN
+    assert FOREIGN[name] <= {"pydantic"}
+
+
+@pytest.mark.parametrize("name", sorted(USE_CASES))
+def test_a_use_case_knows_no_technology_but_the_batch_of_powertools(name: str) -> None:
+    assert OURS[name] <= DOMAIN | USE_CASES
+    assert FOREIGN[name] <= ({"aws_lambda_powertools"} if name == "bookings.batch" else {"pydantic"})
+
+
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_only_the_adapters_know_boto3_and_only_bootstrap_knows_the_adapters(name: str) -> None:
+    adapter = name.startswith("bookings.aws")
+    assert adapter or not FOREIGN[name] & {"boto3", "botocore"}
+    knows_adapters = any(each.startswith("bookings.aws") for each in OURS[name])
+    assert not knows_adapters or adapter or name == "bookings.bootstrap"
+
+
+def test_the_booking_is_pure_standard_library() -> None:
+    assert FOREIGN["bookings.booking"] == set()
+    assert OURS["bookings.booking"] == {"bookings.clock"}
+
+
+@pytest.mark.parametrize("path", SOURCES.values(), ids=SOURCES)
+def test_the_package_knows_no_function_no_command_and_no_test(path: Path) -> None:
+    assert not {each.partition(".")[0] for each in imported(path)} & {"functions", "cli", "tests"}
+
+
+@pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.parent.name)
+def test_a_function_folder_holds_exactly_one_module(path: Path) -> None:
+    files = [
+        each.name for each in path.parent.rglob("*") if each.is_file() and "__pycache__" not in each.parts
+    ]
+    assert files == ["app.py"]
+
+
+@pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.parent.name)
+def test_a_function_knows_no_adapter_and_no_other_function(path: Path) -> None:
+    modules = set(imported(path))
+    assert not any(each.startswith(("functions", "boto", "bookings.aws", "cli")) for each in modules)
+
+
+@pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.parent.name)
+def test_only_the_webhook_catches_anything(path: Path) -> None:
+    handler = next(
+        node
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef) and node.name == "lambda_handler"
+    )
+    tries = [node for node in ast.walk(handler) if isinstance(node, ast.Try)]
+    assert len(tries) == (1 if path.parent.name == "webhook" else 0)
+    decorators = [ast.unparse(each) for each in handler.decorator_list]
+    assert decorators == [
+        "metrics.log_metrics",
+        "logger.inject_lambda_context(log_event=False, clear_state=True)",
+    ]
+
+
+def at_import(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yields what runs while a module is imported: all but the bodies of its functions."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from (each for part in getattr(node, "decorator_list", []) for each in ast.walk(part))
+        else:
+            yield node
+            yield from at_import(node)
+
+
+@pytest.mark.parametrize("path", SOURCES.values(), ids=SOURCES)
+def test_nothing_reads_the_environment_the_clock_or_a_client_while_it_is_imported(path: Path) -> None:
+    used = {ast.unparse(node) for node in at_import(ast.parse(path.read_text()))}
+    assert not any(
+        each.startswith(("os.environ", "os.getenv", "datetime.now(", "time.", "boto3.client("))
+        for each in used
+    )
+
+
+@pytest.mark.parametrize("path", [*SOURCES.values(), *FUNCTIONS], ids=str)
+def test_nothing_changes_where_modules_come_from(path: Path) -> None:
+    text = path.read_text()
+    assert "sys.path" not in text
+    assert "reload(" not in text
+
+
+def fields_of(model: type[BaseModel]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield name
+        pending: list[object] = [field.annotation]
+        while pending:
+            part = pending.pop()
+            pending.extend(typing.get_args(part))
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from fields_of(part)
+
+
+# Words of the contract, or of everybody, that Zoom uses as well.
+SHARED_WORDS = {
+    *(
+        "account_id",
+        "attendees",
+        "cancellation",
+        "event_id",
+        "guests",
+        "location",
+        "manage_url",
+        "rescheduled",
+    ),
+    *("active", "answer", "created", "email", "event", "limit", "object", "payload", "position", "question"),
+    *("reason", "status", "summary", "time_zone", "total", "tracking", "updated"),
+}
+ZOOMS_WORDS = {*fields_of(ScheduledEventCreated), *fields_of(ScheduledEventCanceled)} - SHARED_WORDS
+
+
+def words(path: Path) -> set[str]:
+    """Returns the names and the words of the texts in a module, but not of its docstrings."""
+    tree = ast.parse(path.read_text())
+    docstrings = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.arg | ast.keyword):
+            found.add(node.arg or "")
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            found.update(node.value.replace(".", " ").split())
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(name for name in SOURCES if not name.startswith("bookings.zoom")))
+def test_zooms_words_stay_in_their_folder(name: str) -> None:
+    assert "scheduled_event" in ZOOMS_WORDS
+    assert "invitee_email" in ZOOMS_WORDS
+    assert not words(SOURCES[name]) & ZOOMS_WORDS
+
+
+def test_the_way_of_finding_words_finds_them() -> None:
+    assert {"scheduled_event", "invitee_email", "event_ts"} <= words(SOURCES["bookings.zoom.delivery"])
