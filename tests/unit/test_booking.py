@@ -427,3 +427,5 @@ def test_details_fill_only_what_is_missing() -> None:
     assert one.filled_from(other) == Details(
         title="one", start="2026", invitee={"email": "a", "phone": "1", "last_name": "c"}
     )
+    assert Details(title="one").filled_from(other).invitee == other.invitee
+    assert one.filled_from(Details(title="other")) == one

@@ -152,12 +152,12 @@ class Tombstone:
     revision: int
 
 
-def booking_id_of(event_id: str, invitee_email: str | None) -> str:
+def booking_id_of(event_id: str, email: str | None) -> str:
     """Returns a booking's key: pseudonymous, so fit for logs.
 
     A group event is one `event_id` with many invitees; without an e-mail the `event_id` alone tells it.
     """
-    told_by = f"{event_id}\n{(invitee_email or '').lower()}"
+    told_by = f"{event_id}\n{(email or '').lower()}"
     return f"{event_id}-{hashlib.sha256(told_by.encode()).hexdigest()[:16]}"
 
 
