@@ -7,6 +7,7 @@ stream record to the domain event, by a rule to a subscriber. Whatever a handler
 import base64
 import copy
 import json
+import runpy
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -571,6 +572,17 @@ def test_things_are_put_together_once(stack: Stack) -> None:
     assert bootstrap.receiver() is bootstrap.receiver()
     assert bootstrap.record_batch() is bootstrap.record_batch()
     assert bootstrap.announcer() is bootstrap.announcer()
+
+
+def test_in_lambda_the_webhook_is_put_together_while_it_starts(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = str(ROOT / "functions/webhook/app.py")
+    runpy.run_path(app)
+    assert bootstrap.receiver.cache_info().currsize == 0
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+    runpy.run_path(app)
+    assert bootstrap.receiver.cache_info().currsize == 1
 
 
 def test_a_missing_setting_is_a_503_named_in_the_log(
