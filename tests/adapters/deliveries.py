@@ -34,12 +34,12 @@ def with_object(body: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return changed
 
 
-def booking_of(*bodies: dict[str, Any], revision: int = 1) -> Booking:
+def booking_of(*bodies: dict[str, Any], revision: int = 1, request_id: str | None = None) -> Booking:
     """Returns the booking that some deliveries end in, as it would be written."""
     first, *others = bodies
-    booking = merge(None, to_delivery(first))
+    booking = merge(None, to_delivery(first, request_id))
     for body in others:
-        booking = merge(booking, to_delivery(body))
+        booking = merge(booking, to_delivery(body, request_id))
     return dataclasses.replace(booking, revision=revision)
 
 

@@ -1,7 +1,7 @@
 """A function in a process of its own under Lambda's real runtime client, driven by a small Runtime API.
 
-The API is that of "Using the Lambda runtime API" in the Lambda developer guide, version 2018-06-01: the client
-asks for the next event and posts what the handler returned, or an error.
+The API is that of "Using the Lambda runtime API" in the Lambda developer guide, version 2018-06-01: the
+client asks for the next event and posts what the handler returned, or an error.
 """
 
 import json

@@ -90,6 +90,11 @@ def test_a_client_gives_up_a_silent_service_after_its_attempts(monkeypatch: pyte
         assert len(service.calls) == 1
 
 
+def test_a_client_waits_no_longer_for_a_connection_than_for_an_answer() -> None:
+    config = client("dynamodb", timeout_seconds=0.7, attempts=1).meta.config
+    assert (config.connect_timeout, config.read_timeout) == (0.7, 0.7)
+
+
 @pytest.mark.parametrize("attempts", [1, 2])
 def test_a_client_tries_a_failing_service_as_often_as_told(
     monkeypatch: pytest.MonkeyPatch, attempts: int

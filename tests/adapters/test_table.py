@@ -157,7 +157,7 @@ def recorder(
 
 @pytest.mark.parametrize("name", ["created", "canceled"])
 def test_a_sample_comes_back_from_the_table_as_it_was_written(table_name: str, name: str) -> None:
-    booking = booking_of(sample(name))
+    booking = booking_of(sample(name), request_id="zoom-request-1")
     store(table_name).save(booking, replacing=None, expires_at=None)
     stored = parse_item(stored_item(table_name, booking))
     assert isinstance(stored, Booking)
