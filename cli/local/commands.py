@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -60,9 +60,9 @@ def run(
     """Starts it, posts the sample bookings, and stays up for more. Ctrl-C ends it."""
     session = _Session(port, secret, state_dir, template, parameter, as_json)
     with session as stack:
-        subscriber = Subscriber(stack)
+        subscriber = session.subscribe(stack)
         outcome = story.tell(stack, session.secret, subscriber, session.view)
-        session.view.outcome(outcome)
+        session.view.outcome(outcome, state_dir)
         session.print_json(_report(stack, outcome))
         session.view.how_to_go_on(state_dir, session.own_secret)
         session.stay(subscriber)
@@ -81,8 +81,8 @@ def demo(
     """Starts it, posts the sample bookings, and ends: with 0 only if everything arrived."""
     session = _Session(port, secret, state_dir, template, parameter, as_json)
     with session as stack:
-        outcome = story.tell(stack, session.secret, Subscriber(stack), session.view)
-        session.view.outcome(outcome)
+        outcome = story.tell(stack, session.secret, session.subscribe(stack), session.view)
+        session.view.outcome(outcome, state_dir)
         session.print_json(_report(stack, outcome))
     if outcome.problems:
         raise typer.Exit(1)
@@ -103,10 +103,12 @@ def up(
     session = _Session(port, secret, state_dir, template, parameter, as_json)
     with session as stack:
         session.print_json(_address(stack))
-        session.view.how_to_go_on(state_dir, session.own_secret)
         if until_input_ends:
             threading.Thread(target=_end_with_the_input, daemon=True).start()
-        session.stay(Subscriber(stack) if not until_input_ends else None)
+            session.stay(None)
+        subscriber = session.subscribe(stack)
+        session.view.how_to_go_on(state_dir, session.own_secret)
+        session.stay(subscriber)
 
 
 class _Session:
@@ -146,7 +148,12 @@ class _Session:
     def __exit__(self, *error: Any) -> bool | None:
         return self._context.__exit__(*error)
 
-    def stay(self, subscriber: Subscriber | None) -> None:
+    def subscribe(self, stack: RunningStack) -> Subscriber:
+        subscriber = Subscriber(stack)
+        self.view.subscribed()
+        return subscriber
+
+    def stay(self, subscriber: Subscriber | None) -> NoReturn:
         """Shows what comes, until it is interrupted."""
         self._observed = self.view.requested
         self._ready = True
