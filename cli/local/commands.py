@@ -79,7 +79,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Starts it, posts the sample bookings, and ends: with 0 only if everything arrived."""
-    session = _Session(port, secret, state_dir, template, parameter, as_json)
+    session = _Session(port, secret, state_dir, template, parameter, as_json, finishes=True)
     with session as stack:
         outcome = story.tell(stack, session.secret, session.subscribe(stack), session.view)
         session.view.outcome(outcome, state_dir)
@@ -122,12 +122,15 @@ class _Session:
         template: Path,
         parameters: list[str] | None,
         as_json: bool,
+        *,
+        finishes: bool = False,
     ) -> None:
         if secret and len(secret) < _SHORTEST_SECRET:
             raise typer.BadParameter(f"a secret token has at least {_SHORTEST_SECRET} characters")
         self.own_secret = None if secret else secrets.token_urlsafe(18)
         self.secret = secret or str(self.own_secret)
         self._as_json = as_json
+        self._finishes = finishes  # by itself: a signal then interrupts it
         self._errors = View(Console(stderr=True))
         self.view = View(Console(quiet=as_json))
         self._observed: Observer | None = None
@@ -156,7 +159,6 @@ class _Session:
     def stay(self, subscriber: Subscriber | None) -> NoReturn:
         """Shows what comes, until it is interrupted."""
         self._observed = self.view.requested
-        self._ready = True
         while True:
             if subscriber is None:
                 threading.Event().wait()
@@ -175,9 +177,8 @@ class _Session:
 
     @contextmanager
     def _run(self) -> Iterator[RunningStack]:
-        """A signal ends it; before `stay` that is an interruption, and the exit code says so."""
+        """A signal ends it; where something was left undone, the exit code says so."""
         _interrupt_once()
-        self._ready = False
         self.view.title()
         try:
             with self._stack as stack:
@@ -195,7 +196,7 @@ class _Session:
             self._fail("The template can't be deployed", error)
         except KeyboardInterrupt:
             self.view.ended()
-            if not self._ready:
+            if self._finishes or not self._stack.was_ready:
                 raise typer.Exit(_INTERRUPTED) from None
 
     def _fail(self, what: str, error: Exception) -> None:
