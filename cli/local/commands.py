@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -60,9 +60,9 @@ def run(
     """Starts it, posts the sample bookings, and stays up for more. Ctrl-C ends it."""
     session = _Session(port, secret, state_dir, template, parameter, as_json)
     with session as stack:
-        subscriber = Subscriber(stack)
+        subscriber = session.subscribe(stack)
         outcome = story.tell(stack, session.secret, subscriber, session.view)
-        session.view.outcome(outcome)
+        session.view.outcome(outcome, state_dir)
         session.print_json(_report(stack, outcome))
         session.view.how_to_go_on(state_dir, session.own_secret)
         session.stay(subscriber)
@@ -79,10 +79,10 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Starts it, posts the sample bookings, and ends: with 0 only if everything arrived."""
-    session = _Session(port, secret, state_dir, template, parameter, as_json)
+    session = _Session(port, secret, state_dir, template, parameter, as_json, finishes=True)
     with session as stack:
-        outcome = story.tell(stack, session.secret, Subscriber(stack), session.view)
-        session.view.outcome(outcome)
+        outcome = story.tell(stack, session.secret, session.subscribe(stack), session.view)
+        session.view.outcome(outcome, state_dir)
         session.print_json(_report(stack, outcome))
     if outcome.problems:
         raise typer.Exit(1)
@@ -103,10 +103,12 @@ def up(
     session = _Session(port, secret, state_dir, template, parameter, as_json)
     with session as stack:
         session.print_json(_address(stack))
-        session.view.how_to_go_on(state_dir, session.own_secret)
         if until_input_ends:
             threading.Thread(target=_end_with_the_input, daemon=True).start()
-        session.stay(Subscriber(stack) if not until_input_ends else None)
+            session.stay(None)
+        subscriber = session.subscribe(stack)
+        session.view.how_to_go_on(state_dir, session.own_secret)
+        session.stay(subscriber)
 
 
 class _Session:
@@ -120,12 +122,15 @@ class _Session:
         template: Path,
         parameters: list[str] | None,
         as_json: bool,
+        *,
+        finishes: bool = False,
     ) -> None:
         if secret and len(secret) < _SHORTEST_SECRET:
             raise typer.BadParameter(f"a secret token has at least {_SHORTEST_SECRET} characters")
         self.own_secret = None if secret else secrets.token_urlsafe(18)
         self.secret = secret or str(self.own_secret)
         self._as_json = as_json
+        self._finishes = finishes  # by itself: a signal then interrupts it
         self._errors = View(Console(stderr=True))
         self.view = View(Console(quiet=as_json))
         self._observed: Observer | None = None
@@ -146,10 +151,14 @@ class _Session:
     def __exit__(self, *error: Any) -> bool | None:
         return self._context.__exit__(*error)
 
-    def stay(self, subscriber: Subscriber | None) -> None:
+    def subscribe(self, stack: RunningStack) -> Subscriber:
+        subscriber = Subscriber(stack)
+        self.view.subscribed()
+        return subscriber
+
+    def stay(self, subscriber: Subscriber | None) -> NoReturn:
         """Shows what comes, until it is interrupted."""
         self._observed = self.view.requested
-        self._ready = True
         while True:
             if subscriber is None:
                 threading.Event().wait()
@@ -168,9 +177,8 @@ class _Session:
 
     @contextmanager
     def _run(self) -> Iterator[RunningStack]:
-        """A signal ends it; before `stay` that is an interruption, and the exit code says so."""
+        """A signal ends it; where something was left undone, the exit code says so."""
         _interrupt_once()
-        self._ready = False
         self.view.title()
         try:
             with self._stack as stack:
@@ -188,7 +196,7 @@ class _Session:
             self._fail("The template can't be deployed", error)
         except KeyboardInterrupt:
             self.view.ended()
-            if not self._ready:
+            if self._finishes or not self._stack.was_ready:
                 raise typer.Exit(_INTERRUPTED) from None
 
     def _fail(self, what: str, error: Exception) -> None:

@@ -131,18 +131,24 @@ class Listener(Protocol):
 
 
 def tell(stack: RunningStack, secret: str, subscriber: Subscriber, listener: Listener) -> Outcome:
-    """Posts every sample and waits for what should become of it."""
+    """Posts every sample and waits for what should become of it.
+
+    Ends with the first delivery that has a problem: what follows would only wait for the same in vain.
+    """
     outcome = Outcome()
-    answer, problems = _challenge(stack, secret)
-    listener.challenged(answer, problems)
-    outcome.problems += problems
+    answer, outcome.problems = _challenge(stack, secret)
+    listener.challenged(answer, outcome.problems)
     for chapter in STORY:
+        if outcome.problems:
+            return outcome
         listener.chapter(chapter.title)
         for delivery in chapter.deliveries:
             told = _deliver(stack, secret, subscriber, delivery)
             listener.delivered(told)
             outcome.told.append(told)
             outcome.problems += told.problems
+            if outcome.problems:
+                return outcome
     outcome.problems += [
         f"{event.type} of {event.booking_id} came, and nothing had happened"
         for event in subscriber.receive(_SETTLE_SECONDS)

@@ -52,7 +52,9 @@ def _environment(port: int, temporary: Path) -> dict[str, str]:
     """
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     return kept | {
-        "TZ": "UTC",  # as in Lambda
+        "TZ": "UTC",  # this and the next two as in Lambda
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "TMPDIR": str(temporary),
         "PYTHONDONTWRITEBYTECODE": "1",
         "GATEWAY_PORT": str(port),

@@ -23,7 +23,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from cli.local.emulator import ACCESS_KEY, REGION, SECRET_KEY, Emulator, EmulatorError, Observer
-from cli.local.template import Fitted, LeftOut, TableSettings, TemplateError, fit
+from cli.local.template import Fitted, LeftOut, TableSettings, TemplateError, fit, read
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "template.yaml"
@@ -138,6 +138,7 @@ class LocalStack:
         self._observer = observer
         self._on_exit = ExitStack()
         self.left_out: tuple[LeftOut, ...] = ()
+        self.was_ready = False
 
     def __enter__(self) -> RunningStack:
         """Starts and deploys it, and returns when it takes bookings.
@@ -150,6 +151,7 @@ class LocalStack:
         """
         with self._on_exit:
             self._on_exit.enter_context(_only_one(self._directory))
+            read(self._template)  # a slip of the pen is told at once
             with self._step("the AWS emulator"):
                 emulator = self._on_exit.enter_context(Emulator(self._port, self._directory, self._observer))
             with self._step(f"{self._template.name}, expanded and packaged"):
@@ -159,6 +161,7 @@ class LocalStack:
                 stack = _deploy(emulator, fitted, self._parameters)
             with self._step("the functions, imported"):
                 _warm(emulator, stack)
+            self.was_ready = True
             self._on_exit.enter_context(_state_file(self._directory / STATE_FILE, stack))
             self._on_exit = self._on_exit.pop_all()
         return stack

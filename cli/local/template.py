@@ -11,7 +11,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,11 @@ def fit(path: Path, upload: Upload, known_types: frozenset[str]) -> Fitted:
 
 
 def read(path: Path) -> Template:
+    """A template as it is written.
+
+    Raises:
+        TemplateError: there is none, or it is broken; the message says where.
+    """
     try:
         source = yaml_parse(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -95,6 +100,9 @@ def read(path: Path) -> Template:
         raise TemplateError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(source, dict) or not isinstance(source.get("Resources"), dict):
         raise TemplateError(f"{path} is not a template: it has no Resources")
+    for logical_id, resource in source["Resources"].items():
+        if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
+            raise TemplateError(f"{path}: {logical_id} has no Type")
     return source
 
 
@@ -213,23 +221,22 @@ def leave_out_unknown(template: Template, known_types: frozenset[str]) -> tuple[
         for logical_id, kind in ((name, resource["Type"]) for name, resource in resources.items())
         if kind not in known_types and not kind.startswith(("Custom::", "AWS::CloudFormation::"))
     )
-    gone = {resource.logical_id for resource in left_out}
+    gone = {resource.logical_id: resource.type for resource in left_out}
     for logical_id in gone:
         del resources[logical_id]
     for logical_id, resource in resources.items():
         _remove_dependencies(resource, gone)
-        missing = sorted(gone & set(_references(resource)))
+        missing = sorted(gone.keys() & set(_references(resource)))
         if missing:
-            raise TemplateError(
-                f"{logical_id} refers to {', '.join(missing)}, which the emulator doesn't know"
-            )
+            named = ", ".join(f"{name} ({gone[name]})" for name in missing)
+            raise TemplateError(f"{logical_id} refers to {named}, which the emulator doesn't know")
     outputs = template.get("Outputs", {})
-    for name in [name for name, output in outputs.items() if gone & set(_references(output))]:
+    for name in [name for name, output in outputs.items() if gone.keys() & set(_references(output))]:
         del outputs[name]
     return left_out
 
 
-def _remove_dependencies(resource: dict[str, Any], gone: set[str]) -> None:
+def _remove_dependencies(resource: dict[str, Any], gone: Collection[str]) -> None:
     depends_on = resource.get("DependsOn")
     names = [depends_on] if isinstance(depends_on, str) else depends_on or []
     kept = [name for name in names if name not in gone]

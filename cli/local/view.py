@@ -66,7 +66,10 @@ class View:
 
     def address(self, stack: RunningStack) -> None:
         self.line()
-        self.line(f"  Webhook  [bold]{stack.webhook_url}[/]")
+        self.line(f"  Webhook     [bold]{stack.webhook_url}[/]")
+
+    def subscribed(self) -> None:
+        self.line("  Subscriber  a rule for source `bookings` on the booking bus, and a queue that it reads")
 
     # the story
 
@@ -74,7 +77,7 @@ class View:
         self.chapter("Zoom checks the URL")
         self._posted(CHALLENGE, answer)
         if not problems:
-            self.line("      [dim]answer[/]  the token and its hash, made with the secret token")
+            self.line("      [dim]answer[/]  the token, and its hash made with the secret token")
         self._problems(problems)
 
     def chapter(self, title: str) -> None:
@@ -94,11 +97,13 @@ class View:
             self.line("      [dim]event[/]   none: nothing that subscribers see has changed")
         self._problems(told.problems)
 
-    def outcome(self, outcome: Outcome) -> None:
+    def outcome(self, outcome: Outcome, directory: Path) -> None:
         self.line()
         if outcome.problems:
-            self.line("  [red bold]Not everything arrived as it should[/]")
-            self._problems(outcome.problems)
+            self.line("  [red bold]Not everything arrived as it should[/], and the story ends here.")
+            self.line(
+                f"  What the functions and the emulator said is in {escape(str(directory / 'emulator.log'))}."
+            )
             return
         events = sum(len(told.events) for told in outcome.told)
         self.line(
@@ -204,7 +209,8 @@ def _event(event: DomainEvent) -> str:
 
 
 def _after(seconds: float | None) -> str:
-    return "" if seconds is None else f" [dim]after {seconds * 1000:.0f} ms[/]"
+    """How long after the post it was there."""
+    return "" if seconds is None else f" [dim]+{seconds * 1000:.0f} ms[/]"
 
 
 def _now() -> str:
