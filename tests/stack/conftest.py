@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,11 +18,25 @@ from tests.stack.running import StackUnderTest
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackUnderTest]:
+def stack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the stack runs: a command that is called there finds it by `.local`."""
+    return tmp_path_factory.mktemp("stack")
+
+
+@pytest.fixture(scope="session")
+def stack(stack_folder: Path) -> Iterator[StackUnderTest]:
     """The whole stack, from template.yaml, behind its HTTP door."""
     secret = secrets.token_urlsafe(16)
-    with stack_in_a_process(tmp_path_factory.mktemp("stack"), secret=secret) as running:
+    with stack_in_a_process(stack_folder / ".local", secret=secret) as running:
         yield StackUnderTest(running, secret)
+
+
+@pytest.fixture(autouse=True)
+def nothing_given_up(stack: StackUnderTest) -> Iterator[None]:
+    """Fails a test that leaves something in a DLQ which it didn't expect and take from there."""
+    yield
+    given_up = [text for dlq in stack.dlqs for text in dlq.take()]
+    assert given_up == []
 
 
 @pytest.fixture

@@ -7,11 +7,15 @@ changes by a context manager of `StackUnderTest`, which changes it back.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import http.client
 import io
 import itertools
 import json
 import os
+import signal
+import struct
+import termios
 import time
 import uuid
 import zipfile
@@ -21,15 +25,34 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
 from bookings.booking import booking_id_of
 from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from boto3.dynamodb.types import TypeDeserializer
+from botocore.exceptions import ClientError
 
 from cli.local.stack import ROOT, STACK_NAME, RunningStack
+from cli.local.template import fit
 from tests.stack.deliveries import EMAIL, Body, created, encoded, scheduled_event, unknown
 
 WAIT_SECONDS = 15.0
 _POLL_SECONDS = 0.02
+
+_BUCKET = "tests"
+# What examples/subscriber/ is made of; the emulator would refuse any other type.
+_KNOWN_TYPES = frozenset(
+    {
+        "AWS::CloudWatch::Alarm",
+        "AWS::DynamoDB::Table",
+        "AWS::Events::Rule",
+        "AWS::IAM::Role",
+        "AWS::Lambda::EventSourceMapping",
+        "AWS::Lambda::Function",
+        "AWS::Logs::LogGroup",
+        "AWS::SQS::Queue",
+        "AWS::SQS::QueuePolicy",
+    }
+)
 
 
 def wait_for[T](what: str, get: Callable[[], T], timeout_seconds: float = WAIT_SECONDS) -> T:
@@ -112,6 +135,10 @@ class Queue:
                 texts.append(message["Body"])
         return texts
 
+    def purge(self) -> None:
+        """Deletes what is in it, messages in flight too."""
+        self._sqs.purge_queue(QueueUrl=self.url)
+
     def attributes(self) -> dict[str, str]:
         attributes: dict[str, str] = self._sqs.get_queue_attributes(
             QueueUrl=self.url, AttributeNames=["All"]
@@ -121,6 +148,11 @@ class Queue:
     @property
     def arn(self) -> str:
         return self.attributes()["QueueArn"]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is in it, visible or in flight."""
+        return self.waiting == self.in_flight == 0
 
     @property
     def in_flight(self) -> int:
@@ -172,6 +204,20 @@ class Subscription:
         return [event for event in self._received if event.event_id == event_id]
 
 
+@dataclass(frozen=True, slots=True)
+class DeployedStack:
+    """A stack that a test deployed beside the one under test."""
+
+    _cloudformation: Any
+    name: str
+
+    def physical_id(self, logical_id: str) -> str:
+        resource = self._cloudformation.describe_stack_resource(
+            StackName=self.name, LogicalResourceId=logical_id
+        )["StackResourceDetail"]
+        return str(resource["PhysicalResourceId"])
+
+
 class StackUnderTest:
     """A running stack and what a test does to it."""
 
@@ -183,16 +229,20 @@ class StackUnderTest:
         self.created_dlq = self.queue("BookingCreatedDLQUrl")
         self.canceled_dlq = self.queue("BookingCanceledDLQUrl")
         self.events_dlq = self.queue("BookingEventsDLQUrl")
+        self.dlqs = (self.created_dlq, self.canceled_dlq, self.events_dlq)
         self._quarantine = self.queue("QuarantineQueueUrl")
         self._quarantined: list[dict[str, Any]] = []
         self.domain_events = Subscription(running, "domain-events", ["bookings"])
         self.checks = Subscription(running, "checks", ["bookings.check", "zoom.scheduler.check"])
         self.raw = Subscription(running, "raw", ["zoom.scheduler"])
-        self._began = int(time.time() * 1000)
+        self._began = self.now()
         self._fences = itertools.count()
 
     def queue(self, output: str) -> Queue:
-        return Queue(self.running.client("sqs"), self.running.outputs[output])
+        return self.queue_at(self.running.outputs[output])
+
+    def queue_at(self, url: str) -> Queue:
+        return Queue(self.running.client("sqs"), url)
 
     # ── the door ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -232,7 +282,7 @@ class StackUnderTest:
     ) -> Answer:
         target = urlsplit(url)
         connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=30)
-        sent_at = int(time.time() * 1000)
+        sent_at = self.now()
         began = time.perf_counter()
         try:
             connection.request(method, target.path, raw, dict(headers or {}))
@@ -272,28 +322,29 @@ class StackUnderTest:
 
     # ── what becomes of it ────────────────────────────────────────────────────────────────────────────────
 
-    def item(self, event_id: str, email: str | None = EMAIL) -> dict[str, Any] | None:
-        """The booking's item as it stands, as plain values."""
+    def read(self, table: str, key: Mapping[str, str]) -> dict[str, Any] | None:
+        """An item of a table, as plain values."""
         found = self.running.client("dynamodb").get_item(
-            TableName=self.running.outputs["BookingsTableName"],
-            Key={"booking_id": {"S": booking_id_of(event_id, email)}},
-            ConsistentRead=True,
+            TableName=table, Key={name: {"S": value} for name, value in key.items()}, ConsistentRead=True
         )
         deserialize = TypeDeserializer().deserialize
         return (
             {name: deserialize(value) for name, value in found["Item"].items()} if "Item" in found else None
         )
 
+    def item(self, event_id: str, email: str | None = EMAIL) -> dict[str, Any] | None:
+        """The booking's item as it stands."""
+        key = {"booking_id": booking_id_of(event_id, email)}
+        return self.read(self.running.outputs["BookingsTableName"], key)
+
     def booking(self, event_id: str, email: str | None = EMAIL) -> dict[str, Any]:
         """The booking's item, as soon as there is one."""
         return wait_for(f"booking {event_id}", lambda: self.item(event_id, email) or {})
 
     def put_item(self, item: Mapping[str, Any]) -> None:
-        """Writes an item as it is, past the handlers."""
-        serialize = TypeSerializer().serialize
+        """Writes an item in attribute-value form, past the handlers."""
         self.running.client("dynamodb").put_item(
-            TableName=self.running.outputs["BookingsTableName"],
-            Item={name: serialize(value) for name, value in item.items()},
+            TableName=self.running.outputs["BookingsTableName"], Item=dict(item)
         )
 
     def delete_item(self, event_id: str, email: str | None = EMAIL) -> None:
@@ -329,6 +380,11 @@ class StackUnderTest:
             )
 
         return wait_for(f"{answer.request_id} in quarantine", found)
+
+    @staticmethod
+    def now() -> int:
+        """This moment as logs give it, in milliseconds since 1970."""
+        return int(time.time() * 1000)
 
     def log_texts(self, group: str, *, since: int = 0) -> list[str]:
         """Everything in a log group of the stack, or what is there since that moment (in milliseconds)."""
@@ -378,6 +434,36 @@ class StackUnderTest:
         finally:
             iam.delete_role_policy(**target)
 
+    def refused_to(self, role: str, *calls: Callable[[Callable[[str], Any]], object]) -> list[str]:
+        """The error codes by which AWS refuses each call to whoever takes on a role of the template.
+
+        A call gets a function that makes its clients; one that is not refused gives "".
+        """
+        arn = self.running.client("iam").get_role(RoleName=self.running.physical_id(role))["Role"]["Arn"]
+        credentials = self.running.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")[
+            "Credentials"
+        ]
+
+        def client(service: str) -> Any:
+            return boto3.client(
+                service,  # type: ignore[call-overload]
+                endpoint_url=self.running.endpoint_url,
+                region_name=self.running.region,
+                aws_access_key_id=credentials["AccessKeyId"],
+                aws_secret_access_key=credentials["SecretAccessKey"],
+                aws_session_token=credentials["SessionToken"],
+            )
+
+        codes = []
+        for call in calls:
+            try:
+                call(client)
+            except ClientError as refusal:
+                codes.append(refusal.response["Error"]["Code"])
+            else:
+                codes.append("")
+        return codes
+
     @contextlib.contextmanager
     def environment(self, function: str, **variables: str) -> Iterator[None]:
         """Starts a function anew with more environment variables, and once more without them."""
@@ -399,8 +485,12 @@ class StackUnderTest:
     @contextlib.contextmanager
     def parameters(self, **changed: str) -> Iterator[None]:
         """Deploys other values of parameters, and the old ones afterwards."""
-        described = self.running.client("cloudformation").describe_stacks()["Stacks"][0]["Parameters"]
-        before = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in described}
+        cloudformation = self.running.client("cloudformation")
+        described = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+        before = {
+            parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in described["Parameters"]
+        }
+        before["ZoomSecretToken"] = self.secret  # told as asterisks
         self.running.update(changed)
         try:
             yield
@@ -408,19 +498,59 @@ class StackUnderTest:
             self.running.update({name: before[name] for name in changed})
 
     @contextlib.contextmanager
-    def broken(self, function: str) -> Iterator[None]:
-        """Deploys a version of a function that raises whatever it gets, and the right one afterwards."""
+    def broken(self, name: str, source: Path) -> Iterator[None]:
+        """Deploys a version of a function that raises whatever it gets, and the right one afterwards.
+
+        Args:
+            name: the function's own.
+            source: its right version.
+        """
         lambdas = self.running.client("lambda")
-        name = self.running.physical_id(function)
         raising = "def lambda_handler(event, context):\n    raise RuntimeError('broken by a test')\n"
         lambdas.update_function_code(FunctionName=name, ZipFile=_archive(raising.encode()))
         try:
             yield
         finally:
-            folder = function.removesuffix("Function")
-            snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in folder)[1:]
-            source = ROOT / "functions" / snake / "app.py"
             lambdas.update_function_code(FunctionName=name, ZipFile=_archive(source.read_bytes()))
+
+    def broken_handler(self, events: str) -> contextlib.AbstractContextManager[None]:
+        """Breaks the handler of `created` or of `canceled` deliveries."""
+        name = self.running.physical_id(f"Booking{events.title()}Function")
+        return self.broken(name, ROOT / f"functions/booking_{events}/app.py")
+
+    @contextlib.contextmanager
+    def deployed(self, name: str, template: Path, parameters: Mapping[str, str]) -> Iterator[DeployedStack]:
+        """Deploys another SAM template beside the stack, and deletes it afterwards."""
+        s3, cloudformation = self.running.client("s3"), self.running.client("cloudformation")
+
+        def upload(key: str, content: bytes) -> str:
+            s3.put_object(Bucket=_BUCKET, Key=f"{name}/{key}", Body=content)
+            return f"s3://{_BUCKET}/{name}/{key}"
+
+        s3.create_bucket(Bucket=_BUCKET)
+        upload("template.json", fit(template, upload, _KNOWN_TYPES).text().encode())
+        cloudformation.create_stack(
+            StackName=name,
+            TemplateURL=f"{self.running.endpoint_url}/{_BUCKET}/{name}/template.json",
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            Capabilities=["CAPABILITY_IAM"],
+        )
+        described: dict[str, Any] = wait_for(
+            f"stack {name}",
+            lambda: next(
+                (
+                    stack
+                    for stack in cloudformation.describe_stacks(StackName=name)["Stacks"]
+                    if not stack["StackStatus"].endswith("_IN_PROGRESS")
+                ),
+                {},
+            ),
+        )
+        assert described["StackStatus"] == "CREATE_COMPLETE", described
+        try:
+            yield DeployedStack(cloudformation, name)
+        finally:
+            cloudformation.delete_stack(StackName=name)
 
     def processes(self, function: str) -> list[int]:
         """The processes that run a function now: the emulator's children, known by their environment."""
@@ -434,9 +564,19 @@ class StackUnderTest:
                     found.append(int(directory.name))
         return found
 
-    def kill(self, function: str, signal_number: int) -> None:
+    def signal(self, function: str, number: signal.Signals) -> None:
+        """Sends a signal to each process of a function; SIGSTOP leaves it with what it gets next unread."""
         for pid in self.processes(function):
-            os.kill(pid, signal_number)
+            os.kill(pid, number)
+
+    def unread(self, function: str) -> int:
+        """How many bytes of events its processes were handed and have not read yet."""
+        unread = 0
+        for pid in self.processes(function):
+            with Path(f"/proc/{pid}/fd/0").open("rb") as pipe:
+                (waiting,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))
+                unread += waiting
+        return unread
 
 
 def _parent(directory: Path) -> int:
