@@ -138,6 +138,7 @@ class Emulator:
         workarounds.check_that_the_emulator_is_the_one_we_know()
         self._workers.mend()
         self._streams.mend()
+        workarounds.batch_calls_that_ask_for_a_permission_of_their_own()
         from hypercorn.asyncio import serve  # noqa: PLC0415 - part of the emulator, which is imported late
         from hypercorn.config import Config  # noqa: PLC0415
 

@@ -18,6 +18,7 @@ from cli.local import stream
 
 _RELIED_ON = {
     "ministack.app": ("app", "AUTH"),
+    "ministack.core.iam_actions": ("extract_iam_action",),
     "ministack.core.lambda_runtime": ("subprocess", "acquire_worker", "ensure_spawned", "release_worker"),
     "ministack.services.cloudformation.provisioners": ("_RESOURCE_HANDLERS",),
     "ministack.services.dynamodb": (
@@ -222,6 +223,21 @@ class _Shard:
         return self._lambdas._get_func_record_for_qualifier(
             self._mapping["FunctionName"], self._mapping.get("Qualifier")
         )
+
+
+def batch_calls_that_ask_for_a_permission_of_their_own() -> None:
+    """Mends that a batch call of SQS asks for `sqs:…Batch`, which no policy of AWS knows.
+
+    There the permission of the single call covers it: the service authorization reference lists no other.
+    """
+    actions = importlib.import_module("ministack.core.iam_actions")
+    extract = actions.extract_iam_action
+
+    def extract_single(service: str, *request: Any) -> str | None:
+        action: str | None = extract(service, *request)
+        return action.removesuffix("Batch") if action and service == "sqs" else action
+
+    actions.extract_iam_action = extract_single  # type: ignore[attr-defined]
 
 
 def resource_types_its_cloudformation_knows() -> frozenset[str]:

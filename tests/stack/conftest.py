@@ -1,0 +1,50 @@
+"""One running stack for all tests of this folder, in a process of its own; each test has its own event id.
+
+def test_a_created_booking_is_confirmed(stack, event_id):
+    stack.deliver(created(event_id))
+    assert stack.booking(event_id)["status"] == "confirmed"
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.local.process import stack_in_a_process
+from tests.stack.running import StackUnderTest
+
+
+@pytest.fixture(scope="session")
+def stack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the stack runs: a command that is called there finds it by `.local`."""
+    return tmp_path_factory.mktemp("stack")
+
+
+@pytest.fixture(scope="session")
+def stack(stack_folder: Path) -> Iterator[StackUnderTest]:
+    """The whole stack, from template.yaml, behind its HTTP door."""
+    secret = secrets.token_urlsafe(16)
+    with stack_in_a_process(stack_folder / ".local", secret=secret) as running:
+        yield StackUnderTest(running, secret)
+
+
+@pytest.fixture(autouse=True)
+def nothing_given_up(stack: StackUnderTest) -> Iterator[None]:
+    """Fails a test that leaves something in a DLQ which it didn't expect and take from there."""
+    yield
+    given_up = [text for dlq in stack.dlqs for text in dlq.take()]
+    assert given_up == []
+
+
+@pytest.fixture
+def event_id() -> str:
+    """An `event_id` that no other test uses."""
+    return secrets.token_hex(13)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Searches the logs last, for then they hold what every test has left there."""
+    items.sort(key=lambda item: item.path.name == "test_personal_data.py")
