@@ -70,6 +70,15 @@ def stack(
     )
     for name, value in made.environment().items():
         monkeypatch.setenv(name, value)
+    # moto's first answers take their time on a busy machine, and here no time-out is what is tested.
+    for constant in (
+        "receive.BUDGET_SECONDS",
+        "receive.ATTEMPT_SECONDS",
+        "live_secrets.FETCH_SECONDS",
+        "record.QUARANTINE_SECONDS",
+        "announce.DEAD_LETTER_SECONDS",
+    ):
+        monkeypatch.setattr(f"bookings.{constant}", 60.0)
     clear_bootstrap()
     yield made
     clear_bootstrap()

@@ -15,6 +15,7 @@ from bookings.aws.table import (
     MAX_ITEM_BYTES,
     DynamoDBBookingStore,
     build_item,
+    build_tombstone,
     item_size,
     parse_change,
     parse_item,
@@ -704,11 +705,5 @@ def test_what_is_announced_of_an_item_is_what_was_stored(body: dict[str, Any]) -
 
 
 def put_tombstone(table_name: str, booking: Booking, *, erased_at: int) -> None:
-    boto3.client("dynamodb").put_item(
-        TableName=table_name,
-        Item={
-            "booking_id": {"S": booking.booking_id},
-            "erased_at": {"N": str(erased_at)},
-            "revision": {"N": "3"},
-        },
-    )
+    tombstone = Tombstone(booking_id=booking.booking_id, erased_at=erased_at, revision=3)
+    boto3.client("dynamodb").put_item(TableName=table_name, Item=build_tombstone(tombstone))
