@@ -6,7 +6,8 @@ from typing import Any
 from bookings.answers import Answer
 from bookings.counts import Counter
 from bookings.live_secrets import LiveSecrets
-from bookings.receive import Publisher, Receiver
+from bookings.publish import Publisher
+from bookings.receive import Receiver
 from bookings.settings import FanOut
 
 from tests.fakes import (

@@ -74,6 +74,7 @@ def stack(
     for constant in (
         "receive.BUDGET_SECONDS",
         "receive.ATTEMPT_SECONDS",
+        "publish.ATTEMPT_SECONDS",
         "live_secrets.FETCH_SECONDS",
         "record.QUARANTINE_SECONDS",
         "announce.DEAD_LETTER_SECONDS",

@@ -16,7 +16,8 @@ from bookings.aws.table import DynamoDBBookingStore
 from bookings.batch import RecordBatch
 from bookings.clock import SystemClock
 from bookings.live_secrets import LiveSecrets
-from bookings.receive import ATTEMPT_SECONDS, Publisher, Receiver
+from bookings.publish import ATTEMPT_SECONDS, Publisher
+from bookings.receive import Receiver
 from bookings.record import Recorder
 from bookings.settings import BookingEventsSettings, BookingSettings, WebhookSettings
 from bookings.telemetry import count, logger

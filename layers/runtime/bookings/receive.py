@@ -5,11 +5,11 @@ This is all the webhook does: verify, validate, publish. It knows no bookings.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -21,9 +21,9 @@ from bookings.envelope import DELIVERIES, Envelope, source_for, valid_request_id
 from bookings.errors import BookingsError
 from bookings.field_errors import FieldError
 from bookings.live_secrets import LiveSecrets, SecretUnavailable
+from bookings.publish import ATTEMPT_SECONDS, Publisher
 from bookings.quarantine import MAX_ERRORS, Quarantine, quarantine_message
-from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
-from bookings.settings import FanOut
+from bookings.services import RefusedByService, ServiceError
 from bookings.zoom.body import BodyError, parse_body
 from bookings.zoom.challenge import URL_VALIDATION, ChallengeRefused, answer_challenge
 from bookings.zoom.delivery import EVENT_ID_FIELD, EVENT_TIME_FIELD, NoEventId, event_id_of, to_delivery
@@ -39,7 +39,6 @@ from bookings.zoom.signature import (
 
 MAX_BODY_BYTES = 720_000  # in base64 it still fits a queue message, 1 MiB, with what is written beside it
 BUDGET_SECONDS = 2.3  # for all calls of one request together: the answer leaves within 2.5 s, Zoom waits 3 s
-ATTEMPT_SECONDS = 0.8  # for one call
 MAX_AHEAD = timedelta(days=1)  # of an event's time
 
 REQUEST_ID_HEADER = "x-zm-request-id"
@@ -62,24 +61,6 @@ class Request:
     body: bytes | None = field(repr=False)
 
 
-class DeliveryBus(Protocol):
-    def publish(self, envelope: Envelope, timeout_seconds: float) -> None:
-        """Puts the event on the bus; when this returns, it is durable.
-
-        Raises:
-            ServiceError: the bus did not take it, or did not say so within the time-out.
-        """
-
-
-class HandlerQueues(Protocol):
-    def send(self, envelope: Envelope, timeout_seconds: float) -> None:
-        """Puts the event, in the shape the bus would give it, into the queue of its event's handler.
-
-        Raises:
-            ServiceError: the queue did not take it, or did not say so within the time-out.
-        """
-
-
 class _Unusable(BookingsError):
     """The body is authentic and can't be used: to quarantine, then 400."""
 
@@ -87,56 +68,6 @@ class _Unusable(BookingsError):
         super().__init__(reason)
         self.reason = reason
         self.errors = list(errors[:MAX_ERRORS])
-
-
-class Publisher:
-    """Puts an event where it is durable: one way first, the other one if the first fails."""
-
-    def __init__(self, *, bus: DeliveryBus, queues: HandlerQueues, fan_out: FanOut, count: Counter) -> None:
-        self._to_bus = bus.publish
-        ways = [bus.publish, queues.send]
-        self._ways = ways if fan_out is FanOut.EVENT_BRIDGE else ways[::-1]
-        self._count = count
-
-    def publish(self, envelope: Envelope, deadline: Deadline) -> None:
-        """Publishes an event that has a handler of ours.
-
-        Raises:
-            RefusedByService: the fallback refuses this very event; keep it elsewhere.
-            ServiceUnavailable: neither way took it in time.
-        """
-        first, fallback = self._ways
-        try:
-            self._attempt(first, envelope, deadline, reserved_seconds=ATTEMPT_SECONDS)
-        except ServiceError:
-            self._attempt(fallback, envelope, deadline)
-            self._count(Count.FALLBACK_USED)
-
-    def publish_to_bus(self, envelope: Envelope, deadline: Deadline) -> None:
-        """Publishes an event that only subscribers know.
-
-        Raises:
-            ServiceError: the bus did not take it in time.
-        """
-        self._attempt(self._to_bus, envelope, deadline, reserved_seconds=ATTEMPT_SECONDS)
-
-    def _attempt(
-        self,
-        way: Callable[[Envelope, float], None],
-        envelope: Envelope,
-        deadline: Deadline,
-        *,
-        reserved_seconds: float = 0.0,
-    ) -> None:
-        """Tries once, and again if that was answered and leaves whoever comes next its time."""
-        try:
-            way(envelope, deadline.remaining(ATTEMPT_SECONDS))
-        except ServiceUnavailable as error:
-            again_seconds = deadline.remaining(ATTEMPT_SECONDS + reserved_seconds) - reserved_seconds
-            if not error.answered or again_seconds <= 0:
-                raise
-            # It answered, so it is quick: a second try costs less than the fallback's lost raw event.
-            way(envelope, again_seconds)
 
 
 class Receiver:
