@@ -121,3 +121,13 @@ def test_the_secret_token_of_this_run_is_shown_and_one_that_was_given_is_not(con
     given = Console(width=200, file=io.StringIO())
     View(given).how_to_go_on(Path(".local"), None)
     assert "Secret token  the one you gave" in shown(given)
+
+
+def test_a_failure_is_shown_whole_and_line_by_line(console: Console) -> None:
+    View(console).failed("The template can't be used", "Queue: [bold] is no type\nRule: neither")
+    assert shown(console).split("\n")[1:] == [
+        "  The template can't be used",
+        "    Queue: [bold] is no type",
+        "    Rule: neither",
+        "",
+    ]
