@@ -38,7 +38,7 @@ StackOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 # The emulator takes these for its account's root; they are no secret.
-_LOCAL_CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+LOCAL_CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 _ACCESS_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 _STALE_CREDENTIALS = {
@@ -136,7 +136,17 @@ def _local_stack() -> Stack:
         raise CommandError(
             f"{STATE_FILE} can't be read. Start the local stack again with `make run`."
         ) from None
-    # Nothing of the user's AWS set-up matters here: no profile, no configuration file, no proxy.
+    return Stack(
+        name="the local stack",
+        outputs=outputs,
+        session=local_session(region),
+        config=local_config(read_timeout_seconds=10),
+        endpoint_url=endpoint_url,
+    )
+
+
+def local_session(region: str) -> boto3.session.Session:
+    """A session with the emulator. Nothing of the user's AWS set-up matters to it, no profile and no file."""
     core = botocore.session.Session(
         session_vars={
             "profile": (None, None, None, None),
@@ -144,12 +154,16 @@ def _local_stack() -> Stack:
             "credentials_file": (None, None, os.devnull, None),
         }
     )
-    return Stack(
-        name="the local stack",
-        outputs=outputs,
-        session=boto3.session.Session(botocore_session=core, region_name=region, **_LOCAL_CREDENTIALS),
-        config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1}, proxies={}),
-        endpoint_url=endpoint_url,
+    return boto3.session.Session(botocore_session=core, region_name=region, **LOCAL_CREDENTIALS)
+
+
+def local_config(*, read_timeout_seconds: float) -> Config:
+    """How the emulator is called: directly whatever proxy there is, and once."""
+    return Config(
+        connect_timeout=2,
+        read_timeout=read_timeout_seconds,
+        retries={"total_max_attempts": 1},
+        proxies={},
     )
 
 

@@ -24,6 +24,7 @@ from cli.local.subscriber import Subscriber
 from cli.local.template import TemplateError
 from cli.local.view import View
 from cli.local.workarounds import EmulatorChangedError
+from cli.output import CommandError
 
 app = typer.Typer(
     help="The whole stack on this machine, without an AWS account.",
@@ -194,6 +195,8 @@ class _Session:
             self._fail("The template can't be used", error)
         except DeploymentError as error:
             self._fail("The template can't be deployed", error)
+        except CommandError as error:
+            self._fail("The story can't be told", error)
         except KeyboardInterrupt:
             self.view.ended()
             if self._finishes or not self._stack.was_ready:
@@ -220,7 +223,7 @@ def _report(stack: RunningStack, outcome: story.Outcome) -> dict[str, Any]:
         "deliveries": [
             {
                 "file": told.delivery.file,
-                "answer": told.answer.status,
+                "answer": told.sent.status,
                 "booking_id": told.after["booking_id"] if told.after else None,
                 "status_before": told.before["status"] if told.before else None,
                 "status_after": told.after["status"] if told.after else None,

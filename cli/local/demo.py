@@ -6,21 +6,20 @@ What should have come and didn't is a problem; `make demo` succeeds only without
 
 from __future__ import annotations
 
-import http.client
 import json
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
-from bookings.zoom.signature import hash_token, sign
+from bookings.zoom.signature import hash_token
 from boto3.dynamodb.types import TypeDeserializer
 
 from cli.local.stack import ROOT, RunningStack
 from cli.local.subscriber import DomainEvent, Subscriber
+from cli.send import Sent, post
 
 EVENTS = ROOT / "events"
 
@@ -93,19 +92,12 @@ STORY = (
 CHALLENGE = "url_validation.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    body: bytes
-    seconds: float
-
-
 @dataclass(slots=True)
 class Told:
     """What became of one delivery."""
 
     delivery: Delivery
-    answer: Answer
+    sent: Sent
     before: dict[str, Any] | None
     after: dict[str, Any] | None = None
     in_table_seconds: float | None = None
@@ -123,7 +115,7 @@ class Outcome:
 class Listener(Protocol):
     """Is told the story while it happens."""
 
-    def challenged(self, answer: Answer, problems: list[str]) -> None: ...
+    def challenged(self, sent: Sent, problems: list[str]) -> None: ...
 
     def chapter(self, title: str) -> None: ...
 
@@ -136,8 +128,8 @@ def tell(stack: RunningStack, secret: str, subscriber: Subscriber, listener: Lis
     Ends with the first delivery that has a problem: what follows would only wait for the same in vain.
     """
     outcome = Outcome()
-    answer, outcome.problems = _challenge(stack, secret)
-    listener.challenged(answer, outcome.problems)
+    sent, outcome.problems = _challenge(stack, secret)
+    listener.challenged(sent, outcome.problems)
     for chapter in STORY:
         if outcome.problems:
             return outcome
@@ -156,38 +148,14 @@ def tell(stack: RunningStack, secret: str, subscriber: Subscriber, listener: Lis
     return outcome
 
 
-def post(url: str, secret: str, body: bytes) -> Answer:
-    """Posts a body as Zoom does, signed at this moment."""
-    timestamp = str(int(time.time()))
-    target = urlsplit(url)
-    connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=30)
-    began = time.perf_counter()
-    try:
-        connection.request(
-            "POST",
-            target.path,
-            body,
-            {
-                "content-type": "application/json; charset=utf-8",
-                "x-zm-request-timestamp": timestamp,
-                "x-zm-signature": sign(secret, timestamp, body),
-                "x-zm-request-id": str(uuid.uuid4()),
-            },
-        )
-        response = connection.getresponse()
-        return Answer(response.status, response.read(), time.perf_counter() - began)
-    finally:
-        connection.close()
-
-
-def _challenge(stack: RunningStack, secret: str) -> tuple[Answer, list[str]]:
+def _challenge(stack: RunningStack, secret: str) -> tuple[Sent, list[str]]:
     body = (EVENTS / CHALLENGE).read_bytes()
     token = json.loads(body)["payload"]["plainToken"]
     expected = {"plainToken": token, "encryptedToken": hash_token(secret, token)}
-    answer = post(stack.webhook_url, secret, body)
-    if answer.status == http.HTTPStatus.OK and _json(answer.body) == expected:
-        return answer, []
-    return answer, [f"{CHALLENGE}: answered {answer.status}, not with the token and its hash"]
+    sent = post(stack.webhook_url, body, secret)
+    if sent.status == HTTPStatus.OK and sent.as_dict()["body"] == expected:
+        return sent, []
+    return sent, [f"{CHALLENGE}: answered {sent.status}, not with the token and its hash"]
 
 
 def _deliver(stack: RunningStack, secret: str, subscriber: Subscriber, delivery: Delivery) -> Told:
@@ -196,9 +164,9 @@ def _deliver(stack: RunningStack, secret: str, subscriber: Subscriber, delivery:
     event_id = content["payload"]["object"]["scheduled_event"]["event_id"]
     before = find_booking(stack, event_id)
     began = time.perf_counter()
-    told = Told(delivery, post(stack.webhook_url, secret, body), before, after=before)
-    if told.answer.status != http.HTTPStatus.OK or _json(told.answer.body) != content:
-        told.problems.append(f"{delivery.file}: answered {told.answer.status}, not 200 with the event")
+    told = Told(delivery, post(stack.webhook_url, body, secret), before, after=before)
+    if told.sent.status != HTTPStatus.OK or told.sent.as_dict()["body"] != content:
+        told.problems.append(f"{delivery.file}: answered {told.sent.status}, not 200 with the event")
         return told
     known = before["revision"] if before else 0
 
@@ -249,13 +217,6 @@ def wait_for(condition: Callable[[], bool], timeout_seconds: float) -> bool:
 def samples() -> list[Path]:
     """Every file that is posted, in order."""
     return [EVENTS / CHALLENGE, *(EVENTS / item.file for chapter in STORY for item in chapter.deliveries)]
-
-
-def _json(body: bytes) -> object:
-    try:
-        return json.loads(body)
-    except ValueError:
-        return None
 
 
 def _list(types: tuple[str, ...]) -> str:

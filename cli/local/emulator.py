@@ -23,11 +23,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from cli.local import workarounds
+from cli.stack import LOCAL_CREDENTIALS
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
-ACCESS_KEY = "test"  # the emulator's account root, whom no policy restricts
-SECRET_KEY = "test"  # noqa: S105 - not a secret
 
 _STOP_SECONDS = 10
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TERM", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
@@ -67,8 +66,7 @@ def _environment(port: int, temporary: Path) -> dict[str, str]:
         "DOCKER_HOST": f"unix://{temporary}/no-docker",  # else it clears away containers at its start
         "STATE_DIR": str(temporary / "state"),
         "S3_DATA_DIR": str(temporary / "s3"),
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        **{name.upper(): value for name, value in LOCAL_CREDENTIALS.items()},
         "AWS_DEFAULT_REGION": REGION,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

@@ -18,12 +18,11 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from cli.local.emulator import ACCESS_KEY, REGION, SECRET_KEY, Emulator, EmulatorError, Observer
+from cli.local.emulator import REGION, Emulator, EmulatorError, Observer
 from cli.local.template import Fitted, LeftOut, TableSettings, TemplateError, fit, read
+from cli.stack import local_config, local_session
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "template.yaml"
@@ -173,13 +172,10 @@ class LocalStack:
 
 
 def _client(service: str, endpoint_url: str) -> Any:
-    return boto3.session.Session().client(
+    return local_session(REGION).client(
         service,  # type: ignore[call-overload]
         endpoint_url=endpoint_url,
-        region_name=REGION,
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET_KEY,
-        config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60),
+        config=local_config(read_timeout_seconds=60),
     )
 
 

@@ -17,9 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from samtranslator.model.exceptions import InvalidDocumentException
-from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
 
 Template = dict[str, Any]
 Upload = Callable[[str, bytes], str]
@@ -92,6 +89,8 @@ def read(path: Path) -> Template:
     Raises:
         TemplateError: there is none, or it is broken; the message says where.
     """
+    from samtranslator.yaml_helper import yaml_parse  # noqa: PLC0415 - see `expand`
+
     try:
         source = yaml_parse(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -145,6 +144,10 @@ def expand(source: Template) -> Template:
     Raises:
         TemplateError: SAM refuses it.
     """
+    # Imported here: it takes a second, which no other command of `bookings` should wait for.
+    from samtranslator.model.exceptions import InvalidDocumentException  # noqa: PLC0415
+    from samtranslator.translator.transform import transform  # noqa: PLC0415
+
     try:
         template: Template = transform(copy.deepcopy(source), {}, _NoManagedPolicies())
     except InvalidDocumentException as error:

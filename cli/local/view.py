@@ -14,10 +14,11 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from cli.local.demo import CHALLENGE, Answer, Outcome, Told
+from cli.local.demo import CHALLENGE, Outcome, Told
 from cli.local.stack import DIRECTORY, RunningStack
 from cli.local.subscriber import DomainEvent
 from cli.local.template import LeftOut
+from cli.send import Sent
 
 _STATUS_STYLES = {"confirmed": "green", "canceled": "yellow"}
 _EVENT_STYLES = {
@@ -73,9 +74,9 @@ class View:
 
     # the story
 
-    def challenged(self, answer: Answer, problems: list[str]) -> None:
+    def challenged(self, sent: Sent, problems: list[str]) -> None:
         self.chapter("Zoom checks the URL")
-        self._posted(CHALLENGE, answer)
+        self._posted(CHALLENGE, sent)
         if not problems:
             self.line("      [dim]answer[/]  the token, and its hash made with the secret token")
         self._problems(problems)
@@ -85,7 +86,7 @@ class View:
         self.line(f"  [bold]{escape(title)}[/]")
 
     def delivered(self, told: Told) -> None:
-        self._posted(told.delivery.file, told.answer)
+        self._posted(told.delivery.file, told.sent)
         if told.delivery.remark:
             for line in _wrapped(told.delivery.remark, 88):
                 self.line(f"      [italic]{escape(line)}[/]")
@@ -153,11 +154,9 @@ class View:
         for text in message.splitlines():
             self.line(f"    {escape(text)}")
 
-    def _posted(self, file: str, answer: Answer) -> None:
-        style = "green" if answer.status < _HTTP_ERRORS else "red"
-        self.line(
-            f"    POST {escape(file)}  [{style}]{answer.status}[/] [dim]in {answer.seconds * 1000:.0f} ms[/]"
-        )
+    def _posted(self, file: str, sent: Sent) -> None:
+        style = "green" if sent.accepted else "red"
+        self.line(f"    POST {escape(file)}  [{style}]{sent.status}[/] [dim]in {sent.elapsed_ms} ms[/]")
 
     def _problems(self, problems: Sequence[str]) -> None:
         for problem in problems:

@@ -216,7 +216,8 @@ def test_ctrl_c_ends_run_with_success_after_it_told_the_story_and_showed_what_ca
         under_test = StackUnderTest(RunningStack.read(tmp_path), SECRET)
         assert under_test.post(created("shown")).status == 200
         printed += read_until(process.stdout, "BookingCreated revision 1")
-        process.send_signal(signal.SIGINT)
+        for number in (signal.SIGINT, signal.SIGTERM):  # who is impatient doesn't cut its end short
+            process.send_signal(number)
         rest, _ = process.communicate(timeout=10)
     assert process.returncode == 0
     assert "Everything arrived: 6 deliveries, each answered 200" in printed

@@ -10,9 +10,10 @@ import pytest
 from bookings.zoom.events import CANCELED, CREATED
 
 from cli.local import demo
-from cli.local.demo import EVENTS, STORY, Answer, Delivery
+from cli.local.demo import EVENTS, STORY, Delivery
 from cli.local.stack import RunningStack
 from cli.local.subscriber import DomainEvent
+from cli.send import Sent
 
 STACK = RunningStack(
     endpoint_url="", region="", webhook_url="http://127.0.0.1:1/webhooks/zoom", outputs={}, pid=1
@@ -22,7 +23,7 @@ FIRST = STORY[0].deliveries[0]
 
 
 class Silent:
-    def challenged(self, answer: Answer, problems: list[str]) -> None: ...
+    def challenged(self, sent: Sent, problems: list[str]) -> None: ...
 
     def chapter(self, title: str) -> None: ...
 
@@ -60,8 +61,16 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Lets the first delivery have this answer and this booking afterwards, without a stack."""
 
     def arrange(*, status: int = 200, echoed: bool = True, booking: dict[str, Any] | None) -> None:
-        def post(url: str, secret: str, body: bytes) -> Answer:
-            return Answer(status, body if echoed else b"{}", 0.01)
+        def post(url: str, body: bytes, secret: str) -> Sent:
+            return Sent(
+                url=url,
+                request_id="",
+                status=status,
+                reason="",
+                content_type=None,
+                body=body.decode() if echoed else "{}",
+                elapsed_ms=1,
+            )
 
         found = iter([None])
         monkeypatch.setattr(demo, "post", post)

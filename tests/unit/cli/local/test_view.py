@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cli.local.demo import Answer, Delivery, Outcome, Told
+from cli.local.demo import Delivery, Outcome, Told
 from cli.local.subscriber import DomainEvent
 from cli.local.template import LeftOut
 from cli.local.view import View, booking_line, slot
+from cli.send import Sent
 
 BOOKING: dict[str, Any] = {
     "status": "confirmed",
@@ -38,6 +39,10 @@ def plain(markup: str) -> str:
     console = Console(width=200, file=io.StringIO())
     console.print(markup)
     return shown(console).strip()
+
+
+def sent(status: int) -> Sent:
+    return Sent(url="", request_id="", status=status, reason="", content_type=None, body="", elapsed_ms=12)
 
 
 def test_a_booking_is_one_line_with_its_status_title_slot_and_invitee() -> None:
@@ -88,7 +93,7 @@ def test_a_delivery_is_shown_with_its_answer_the_booking_before_and_after_and_th
     )
     told = Told(
         Delivery(file="a.json", status="confirmed"),
-        Answer(200, b"", 0.012),
+        sent(200),
         None,
         BOOKING,
         0.05,
@@ -111,7 +116,7 @@ def test_a_story_that_went_wrong_says_so_and_where_to_look(console: Console) -> 
 
 def test_problems_are_shown_with_their_delivery(console: Console) -> None:
     delivery = Delivery(file="a.json", status="confirmed")
-    View(console).delivered(Told(delivery, Answer(503, b"", 1), None, problems=["a.json: answered 503"]))
+    View(console).delivered(Told(delivery, sent(503), None, problems=["a.json: answered 503"]))
     assert "✗ a.json: answered 503" in shown(console)
 
 
@@ -121,3 +126,13 @@ def test_the_secret_token_of_this_run_is_shown_and_one_that_was_given_is_not(con
     given = Console(width=200, file=io.StringIO())
     View(given).how_to_go_on(Path(".local"), None)
     assert "Secret token  the one you gave" in shown(given)
+
+
+def test_a_failure_is_shown_whole_and_line_by_line(console: Console) -> None:
+    View(console).failed("The template can't be used", "Queue: [bold] is no type\nRule: neither")
+    assert shown(console).split("\n")[1:] == [
+        "  The template can't be used",
+        "    Queue: [bold] is no type",
+        "    Rule: neither",
+        "",
+    ]
