@@ -21,7 +21,7 @@ help:  ## list the commands
 install: $(DEV)  ## create or update the development environment
 
 run: $(DEV)  ## the whole stack on this machine, with sample bookings; PORT=… SECRET=… choose; Ctrl-C ends it
-	@.venv/bin/bookings local run --port $(PORT) $(if $(SECRET),--secret "$$SECRET")
+	@.venv/bin/bookings local run --port $(PORT)
 run: export SECRET := $(SECRET)
 
 demo: $(DEV)  ## the same, ending by itself; exit 0 only if everything arrived

@@ -127,7 +127,9 @@ class _Session:
         finishes: bool = False,
     ) -> None:
         if secret and len(secret) < _SHORTEST_SECRET:
-            raise typer.BadParameter(f"a secret token has at least {_SHORTEST_SECRET} characters")
+            raise typer.BadParameter(
+                f"the secret token (--secret or SECRET) needs at least {_SHORTEST_SECRET} characters"
+            )
         self.own_secret = None if secret else secrets.token_urlsafe(18)
         self.secret = secret or str(self.own_secret)
         self._as_json = as_json

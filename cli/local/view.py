@@ -120,10 +120,10 @@ class View:
         self.line()
         self.line("  It stays up for more. In another terminal:")
         if directory == DIRECTORY:
-            self.line(
-                f"    {command} send events/story/1_created.json --local   [dim]signs and posts a file[/]"
-            )
-            self.line(f"    {command} show --local                               [dim]prints the bookings[/]")
+            posting = f"{command} send events/story/1_created.json --local"
+            reading = f"{command} show --local"
+            self.line(f"    {posting}   [dim]signs and posts a file; another event_id is another booking[/]")
+            self.line(f"    {reading:<{len(posting)}}   [dim]prints the bookings[/]")
         self.line(f"    {directory / 'stack.json'} [dim]says where everything is, for any AWS client[/]")
         self.line()
         if secret:

@@ -283,7 +283,11 @@ def test_it_ends_when_the_process_that_started_it_is_gone(tmp_path: Path) -> Non
         [sys.executable, "-c", script, str(tmp_path)], timeout=PATIENCE_SECONDS, check=False
     )
     assert parent.returncode == -signal.SIGKILL
-    wait_for("its end", lambda: not processes_of(tmp_path))
+    try:
+        wait_for("its end", lambda: not processes_of(tmp_path))
+    finally:
+        with contextlib.suppress(OSError):  # else a failure here would leave it running for ever
+            os.kill(RunningStack.read(tmp_path).pid, signal.SIGKILL)
     assert left_behind(tmp_path) == {"emulator.log", "lock", "output.txt"}
 
 
