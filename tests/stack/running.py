@@ -566,8 +566,12 @@ class StackUnderTest:
 
     def signal(self, function: str, number: signal.Signals) -> None:
         """Sends a signal to each process of a function; SIGSTOP leaves it with what it gets next unread."""
-        for pid in self.processes(function):
+        processes = self.processes(function)
+        for pid in processes:
             os.kill(pid, number)
+        if number is signal.SIGSTOP:
+            # On a busy machine a thread that waits for its next event could still take it before it stops.
+            wait_for("the processes to stop", lambda: all(_stopped(pid) for pid in processes))
 
     def unread(self, function: str) -> int:
         """How many bytes of events its processes were handed and have not read yet."""
@@ -577,6 +581,13 @@ class StackUnderTest:
                 (waiting,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))
                 unread += waiting
         return unread
+
+
+def _stopped(pid: int) -> bool:
+    return all(
+        (task / "stat").read_text().rpartition(")")[2].split()[0] == "T"
+        for task in Path(f"/proc/{pid}/task").iterdir()
+    )
 
 
 def _parent(directory: Path) -> int:
