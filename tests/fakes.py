@@ -48,6 +48,10 @@ class VirtualClock:
         self._now += timedelta(seconds=seconds)
         self._seconds += seconds
 
+    def freeze(self, seconds: float) -> None:
+        """Lets time pass by a process that is frozen: its monotonic clock may stand still meanwhile."""
+        self._now += timedelta(seconds=seconds)
+
 
 class InMemoryCounts:
     """Counts, and tells another counter if there is one."""

@@ -7,8 +7,8 @@ from bookings.clock import Deadline
 from bookings.counts import Count
 from bookings.live_secrets import (
     GRACE,
-    MAX_AGE_SECONDS,
-    MIN_REFRESH_SECONDS,
+    MAX_AGE,
+    MIN_REFRESH,
     LiveSecrets,
     SecretUnavailable,
 )
@@ -42,7 +42,7 @@ def rotation() -> Rotation:
 
 def test_the_secret_is_read_once_and_kept(rotation: Rotation) -> None:
     assert rotation.values() == [OLD]
-    rotation.clock.advance(MAX_AGE_SECONDS)
+    rotation.clock.advance(MAX_AGE.total_seconds())
     assert rotation.values() == [OLD]
     assert rotation.stored.calls == 1
 
@@ -80,7 +80,7 @@ def test_a_previous_secret_past_its_grace_is_not_even_read(rotation: Rotation) -
 def test_secrets_grow_old_and_are_read_again(rotation: Rotation) -> None:
     assert rotation.values() == [OLD]
     rotation.stored.store(NEW)
-    rotation.clock.advance(MAX_AGE_SECONDS + 1)
+    rotation.clock.advance(MAX_AGE.total_seconds() + 1)
     assert rotation.values() == [NEW, OLD]
 
 
@@ -98,7 +98,24 @@ def test_a_refresh_happens_at_most_once_a_minute_whatever_asks_for_it(rotation: 
     rotation.clock.advance(1)
     assert rotation.refresh()
     assert rotation.values() == [NEW, OLD]
-    assert MIN_REFRESH_SECONDS == 60
+    assert MIN_REFRESH.total_seconds() == 60
+
+
+# failure matrix: 28
+def test_a_process_that_was_frozen_since_its_last_refresh_may_refresh_again(rotation: Rotation) -> None:
+    rotation.values()
+    assert rotation.refresh()
+    rotation.stored.store(NEW)
+    rotation.clock.freeze(MIN_REFRESH.total_seconds())
+    assert rotation.refresh()
+    assert rotation.values() == [NEW, OLD]
+
+
+def test_a_process_that_was_frozen_for_long_reads_its_secrets_again(rotation: Rotation) -> None:
+    rotation.values()
+    rotation.stored.store(NEW)
+    rotation.clock.freeze(MAX_AGE.total_seconds() + 1)
+    assert rotation.values() == [NEW, OLD]
 
 
 # failure matrix: 32
@@ -120,13 +137,13 @@ def test_while_secrets_cannot_be_read_those_known_go_on_and_it_is_counted(
 ) -> None:
     rotation.values()
     rotation.stored.trouble = trouble  # type: ignore[assignment]
-    rotation.clock.advance(MAX_AGE_SECONDS + 1)
+    rotation.clock.advance(MAX_AGE.total_seconds() + 1)
     assert rotation.values() == [OLD]
     assert rotation.values() == [OLD]
     assert rotation.counts.all == {Count.SECRET_REFRESH_FAILED: 1}
     rotation.stored.trouble = None
     rotation.stored.store(NEW)
-    rotation.clock.advance(MIN_REFRESH_SECONDS)
+    rotation.clock.advance(MIN_REFRESH.total_seconds())
     assert rotation.values() == [NEW, OLD]
 
 

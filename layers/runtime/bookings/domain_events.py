@@ -62,7 +62,7 @@ def domain_event(before: Snapshot | None, after: Snapshot, *, share_access_links
     detail = {
         "metadata": {
             "schema_version": SCHEMA_VERSION,
-            "id": _event_id(after),
+            "id": _event_id(before, after),
             "booking_id": after.booking_id,
             "revision": after.revision,
             "occurred_at": booking["updated_at"],
@@ -93,9 +93,15 @@ def _event_type(before: dict[str, Any] | None, after: dict[str, Any]) -> EventTy
     return EventType.BOOKING_UPDATED if changed else None
 
 
-def _event_id(snapshot: Snapshot) -> str:
-    """Returns the id by which subscribers know a duplicate; 32 hex digits."""
-    parts = [snapshot.booking_id, str(snapshot.revision), *(snapshot.digests.get(kind, "") for kind in Kind)]
+def _event_id(before: Snapshot | None, after: Snapshot) -> str:
+    """Returns the id by which subscribers know a duplicate; 32 hex digits.
+
+    It tells the change, not only where it led: a table that is rebuilt from deliveries in another order may
+    come to the same booking at the same revision in another way, and that is another event.
+    """
+    parts = [after.booking_id, str(after.revision)]
+    for snapshot in (before, after):
+        parts += [snapshot.digests.get(kind, "") if snapshot else "" for kind in Kind]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 

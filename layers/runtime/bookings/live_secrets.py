@@ -12,10 +12,12 @@ from bookings.services import ServiceError
 GRACE = timedelta(hours=24)
 """How long the previous secret counts after the current one was made."""
 
-MAX_AGE_SECONDS = (
-    15 * 60
-)  # after that the secrets are read again; far below the grace, so that it ends on time
-MIN_REFRESH_SECONDS = 60  # between two attempts in a process, whatever asks for them
+MAX_AGE = timedelta(minutes=15)
+"""After that the secrets are read again; far below the grace, so that it ends on time."""
+
+MIN_REFRESH = timedelta(minutes=1)
+"""Between two attempts in a process, whatever asks for them."""
+
 MIN_LENGTH = 16  # characters; Zoom's tokens have 22
 FETCH_SECONDS = 0.8
 
@@ -50,18 +52,21 @@ class SecretSource(Protocol):
 class _Known:
     current: SecretVersion
     previous: SecretVersion | None
-    read_at: float
+    read_at: datetime
 
 
 class LiveSecrets:
-    """Keeps the secrets for the life of a process and reads them again rarely."""
+    """Keeps the secrets for the life of a process and reads them again rarely.
+
+    Ages are by the time of day: a process is frozen between its requests, and its monotonic clock may be too.
+    """
 
     def __init__(self, source: SecretSource, clock: Clock, count: Counter) -> None:
         self._source = source
         self._clock = clock
         self._count = count
         self._known: _Known | None = None
-        self._refreshed_at: float | None = None
+        self._refreshed_at: datetime | None = None
 
     def values(self, deadline: Deadline) -> list[str]:
         """Returns the secrets that may have signed a request now, the current one first.
@@ -71,7 +76,7 @@ class LiveSecrets:
         """
         if self._known is None:
             self._known = self._read(deadline)
-        elif self._clock.monotonic() - self._known.read_at > MAX_AGE_SECONDS:
+        elif self._clock.now() - self._known.read_at > MAX_AGE:
             self.refresh(deadline)
         return self._live(self._known)
 
@@ -83,8 +88,8 @@ class LiveSecrets:
         Raises:
             SecretUnavailable: what is stored now is no usable secret.
         """
-        now = self._clock.monotonic()
-        if self._refreshed_at is not None and now - self._refreshed_at < MIN_REFRESH_SECONDS:
+        now = self._clock.now()
+        if self._refreshed_at is not None and now - self._refreshed_at < MIN_REFRESH:
             return False
         self._refreshed_at = now
         try:
@@ -105,7 +110,7 @@ class LiveSecrets:
         if not _usable(current):
             self._known = None
             raise SecretUnavailable(f"the stored secret is shorter than {MIN_LENGTH} characters")
-        return _Known(current, previous, self._clock.monotonic())
+        return _Known(current, previous, self._clock.now())
 
     def _live(self, known: _Known) -> list[str]:
         live = [known.current]
