@@ -13,6 +13,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
+from rich.text import Text
 
 from cli.local.demo import CHALLENGE, Outcome, Told
 from cli.local.stack import DIRECTORY, RunningStack
@@ -37,6 +39,16 @@ class View:
         self._console = console
 
     def line(self, text: str = "") -> None:
+        """Prints a line, on a terminal broken between words below its own beginning."""
+        if not self._console.is_terminal:
+            self.whole_line(text)
+            return
+        begin = text.lstrip(" ")
+        indent = len(text) - len(begin)
+        self._console.print(Padding(Text.from_markup(begin), (0, 0, 0, indent)), highlight=False)
+
+    def whole_line(self, text: str) -> None:
+        """Prints a line that somebody will copy."""
         self._console.print(text, soft_wrap=True, highlight=False)
 
     def title(self) -> None:
@@ -67,7 +79,7 @@ class View:
 
     def address(self, stack: RunningStack) -> None:
         self.line()
-        self.line(f"  Webhook     [bold]{stack.webhook_url}[/]")
+        self.whole_line(f"  Webhook     [bold]{stack.webhook_url}[/]")
 
     def subscribed(self) -> None:
         self.line("  Subscriber  a rule for source `bookings` on the booking bus, and a queue that it reads")
@@ -122,12 +134,12 @@ class View:
         if directory == DIRECTORY:
             posting = f"{command} send events/story/1_created.json --local"
             reading = f"{command} show --local"
-            self.line(f"    {posting}   [dim]signs and posts a file; another event_id is another booking[/]")
-            self.line(f"    {reading:<{len(posting)}}   [dim]prints the bookings[/]")
+            self.whole_line(f"    {posting}   [dim]signs and posts a file[/]")
+            self.whole_line(f"    {reading:<{len(posting)}}   [dim]prints the bookings[/]")
         self.line(f"    {directory / 'stack.json'} [dim]says where everything is, for any AWS client[/]")
         self.line()
         if secret:
-            self.line(f"  Secret token  {secret} [dim]this run's own; SECRET=… chooses one[/]")
+            self.whole_line(f"  Secret token  {secret} [dim]this run's own; SECRET=… chooses one[/]")
         else:
             self.line("  Secret token  [dim]the one you gave[/]")
         self.line("  What comes is shown here. [bold]Ctrl-C[/] ends it.")
