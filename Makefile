@@ -14,7 +14,7 @@ SAM := .venv-sam/.installed
 COMPILE := .venv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header $(LOCK_FLAGS)
 
-.PHONY: help install run demo test check format bench lock build deploy openapi clean
+.PHONY: help install run demo test check format lock build deploy openapi clean
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 

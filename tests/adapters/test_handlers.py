@@ -540,7 +540,7 @@ def test_nothing_personal_is_printed_when_services_fail_and_code_breaks(
     def fail(*_: object, **__: object) -> None:
         raise KeyError(CANARY)
 
-    monkeypatch.setattr("bookings.receive.to_delivery", fail)
+    monkeypatch.setattr("bookings.receive.identify", fail)
     monkeypatch.setattr("bookings.record.to_delivery", fail)
     assert call(webhook.lambda_handler, http_event(body, headers=HEADERS))["statusCode"] == 503
     assert len(call(booking_created.lambda_handler, event)["batchItemFailures"]) == 1

@@ -11,7 +11,7 @@ import pytest
 from bookings.answers import Answer
 from bookings.booking import booking_id_of
 from bookings.counts import Count
-from bookings.live_secrets import MAX_AGE_SECONDS
+from bookings.live_secrets import MAX_AGE
 from bookings.receive import MAX_BODY_BYTES, Request
 from bookings.services import ServiceUnavailable
 from bookings.settings import FanOut
@@ -324,7 +324,7 @@ def test_with_secrets_manager_down_a_cold_process_answers_503(trouble: Trouble) 
 @pytest.mark.parametrize("trouble", [DENIED, HANGS, UNREACHABLE])
 def test_with_secrets_manager_down_a_warm_process_goes_on(door: Door, trouble: Trouble) -> None:
     door.secret.trouble = trouble
-    door.clock.advance(MAX_AGE_SECONDS + 1)
+    door.clock.advance(MAX_AGE.total_seconds() + 1)
     assert door.post(created()).status == 200
     assert door.counts.all == {Count.SECRET_REFRESH_FAILED: 1, Count.DELIVERY_PUBLISHED: 1}
 
@@ -694,7 +694,7 @@ def test_with_every_service_hanging_an_answer_leaves_in_time(
     if secret != "cold":
         door.warm()
     if secret == "aged":
-        door.clock.advance(MAX_AGE_SECONDS + 1)
+        door.clock.advance(MAX_AGE.total_seconds() + 1)
     if secret == "rotated":
         door.secret.store("the-new-secret-of-22-c")
     for service in (door.bus, door.quarantine, door.secret, *door.queues.queues.values()):
@@ -715,7 +715,7 @@ def test_with_every_service_hanging_an_answer_leaves_in_time(
 def test_a_slow_secret_and_a_slow_bus_leave_the_fallback_enough_time() -> None:
     door = Door(age=timedelta(hours=1))
     door.warm()
-    door.clock.advance(MAX_AGE_SECONDS + 1)
+    door.clock.advance(MAX_AGE.total_seconds() + 1)
     door.secret.trouble = HANGS
     door.bus.trouble = SLOW_ANSWER
     assert door.post(created()).status == 200

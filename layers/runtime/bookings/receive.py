@@ -14,7 +14,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from bookings.answers import JSON, Answer, problem
-from bookings.booking import Delivery
 from bookings.clock import Clock, Deadline
 from bookings.counts import Count, Counter
 from bookings.envelope import DELIVERIES, Envelope, source_for, valid_request_id
@@ -26,7 +25,14 @@ from bookings.quarantine import MAX_ERRORS, Quarantine, quarantine_message
 from bookings.services import RefusedByService, ServiceError
 from bookings.zoom.body import BodyError, parse_body
 from bookings.zoom.challenge import URL_VALIDATION, ChallengeRefused, answer_challenge
-from bookings.zoom.delivery import EVENT_ID_FIELD, EVENT_TIME_FIELD, NoEventId, event_id_of, to_delivery
+from bookings.zoom.delivery import (
+    EVENT_ID_FIELD,
+    EVENT_TIME_FIELD,
+    Identity,
+    NoEventId,
+    event_id_of,
+    identify,
+)
 from bookings.zoom.events import CANCELED, CREATED, field_errors
 from bookings.zoom.signature import (
     SIGNATURE_HEADER,
@@ -194,21 +200,21 @@ class Receiver:
         self._count(Count.CHALLENGE_ANSWERED)
         return Answer(HTTPStatus.OK, JSON, content, log | {"outcome": "challenge_answered"})
 
-    def _checked(self, body: dict[str, Any]) -> Delivery:
-        """Returns the delivery in the body, checked as its handler will need it."""
+    def _checked(self, body: dict[str, Any]) -> Identity:
+        """Returns what the event in the body is about, checked as its handler will need it."""
         try:
-            delivery = to_delivery(body)
+            identity = identify(body)
         except ValidationError as error:
             raise _Unusable("invalid_event", *field_errors(error)) from None
         except NoEventId as error:
             raise _Unusable("no_event_id", FieldError(field=EVENT_ID_FIELD, message=str(error))) from None
         latest = (self._clock.now() + MAX_AHEAD).timestamp() * 1000
-        if delivery.event.event_time > latest:
+        if identity.event_time > latest:
             raise _Unusable(
                 "event_from_the_future",
                 FieldError(field=EVENT_TIME_FIELD, message="must be at most a day ahead"),
             )
-        return delivery
+        return identity
 
     def _publish(self, envelope: Envelope, raw: bytes, request: Request, deadline: Deadline) -> str:
         try:

@@ -1,6 +1,7 @@
 """From Zoom's event to the domain's delivery. Nothing outside `zoom/` knows Zoom's field names."""
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +25,20 @@ class NoEventId(BookingsError):
     """A scheduled event has no usable `event_id`, so its booking can't be told."""
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a scheduled event is about.
+
+    Attributes:
+        event: Zoom's name of it.
+        event_time: milliseconds since 1970.
+    """
+
+    event: str
+    event_time: int
+    booking_id: str
+
+
 def event_time_of(event_ts: int) -> int:
     """Returns an event's time in milliseconds since 1970."""
     return event_ts * 1000 if event_ts < _SECONDS_BELOW else event_ts
@@ -37,8 +52,8 @@ def event_id_of(body: dict[str, Any]) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
-def to_delivery(body: dict[str, Any], request_id: str | None = None) -> Delivery:
-    """Returns what a scheduled event says of its booking.
+def identify(body: dict[str, Any]) -> Identity:
+    """Returns what a scheduled event is about, checked as `to_delivery` needs it.
 
     Raises:
         UnknownEvent, pydantic.ValidationError: the body is none of the two events, or not valid as one.
@@ -50,23 +65,36 @@ def to_delivery(body: dict[str, Any], request_id: str | None = None) -> Delivery
         raise NoEventId("is needed to tell the booking")
     if len(event_id.encode()) > MAX_EVENT_ID_BYTES:
         raise NoEventId(f"must be at most {MAX_EVENT_ID_BYTES} bytes long")
+    return Identity(
+        event=event.event,
+        event_time=event_time_of(int(event.event_ts)),
+        booking_id=booking_id_of(event_id, _object(body).get("invitee_email")),
+    )
+
+
+def to_delivery(body: dict[str, Any], request_id: str | None = None) -> Delivery:
+    """Returns what a scheduled event says of its booking.
+
+    Raises:
+        UnknownEvent, pydantic.ValidationError, NoEventId: as `identify`.
+    """
+    identity = identify(body)
     canonical = canonical_json(body)
-    details = details_of(body)
     rescheduled = _object(body).get("rescheduled") is True
-    if event.event == CREATED:
+    if identity.event == CREATED:
         kind = Kind.CREATED
     else:
         kind = Kind.CANCELED_BY_RESCHEDULE if rescheduled else Kind.CANCELED
     return Delivery(
-        booking_id=booking_id_of(event_id, (details.invitee or {}).get("email")),
+        booking_id=identity.booking_id,
         kind=kind,
         event=KeptEvent(
-            event_time=event_time_of(int(event.event_ts)),
+            event_time=identity.event_time,
             digest=digest(canonical),
             rescheduled=rescheduled,
             request_id=request_id,
             body=canonical,
-            details=details,
+            details=details_of(body),
         ),
     )
 
