@@ -36,6 +36,7 @@ check: $(DEV) $(SAM)  ## lint, types, templates, the tree's rules
 	.venv/bin/mypy
 	.venv/bin/cfn-lint template.yaml examples/subscriber/template.yaml
 	.venv-sam/bin/sam validate --lint
+	.venv/bin/python -m pytest -q tests/unit/test_imports.py tests/unit/test_requirements.py
 
 format: $(DEV)  ## put the code into its form
 	.venv/bin/ruff check --fix .

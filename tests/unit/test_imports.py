@@ -42,7 +42,7 @@ FOREIGN = {
     for name, path in SOURCES.items()
 }
 
-USE_CASES = {"bookings.receive", "bookings.record", "bookings.announce", "bookings.batch"}
+USE_CASES = {f"bookings.{name}" for name in ("receive", "publish", "record", "announce", "batch")}
 OUTERMOST = {name for name in SOURCES if name.startswith("bookings.aws")} | {
     "bookings.bootstrap",
     "bookings.telemetry",

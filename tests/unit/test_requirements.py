@@ -1,0 +1,58 @@
+"""What is installed is pinned, hashed, and the same wherever a package is in two files."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LAYER = ROOT / "layers/runtime/requirements.txt"
+LOCKS = [LAYER, *sorted((ROOT / "requirements").glob("*.txt"))]
+
+# What the Lambda runtime brings, and what only developers need.
+NOT_DEPLOYED = {"boto3", "botocore", "pytest", "moto", "ministack", "typer", "rich", "uv"}
+
+
+def pins(lock: Path) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\]+)", lock.read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_every_requirement_is_pinned_and_hashed(lock: Path) -> None:
+    entries = re.split(r"\n(?=[a-z])", re.sub(r"^\s*#.*\n", "", lock.read_text(), flags=re.MULTILINE))
+    assert len(entries) == len(pins(lock)) > 0
+    for entry in entries:
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_no_lock_names_a_host(lock: Path) -> None:
+    assert "://" not in lock.read_text()
+    assert "--index-url" not in lock.read_text()
+    assert "--find-links" not in lock.read_text()
+
+
+def test_tests_run_on_the_very_versions_that_are_deployed() -> None:
+    deployed, developed = pins(LAYER), pins(ROOT / "requirements/dev.txt")
+    assert deployed.items() <= developed.items()
+
+
+def test_the_layer_holds_nothing_that_only_developers_need_or_lambda_brings() -> None:
+    assert pins(LAYER).keys() >= {"aws-lambda-powertools", "pydantic", "pydantic-core"}
+    assert not pins(LAYER).keys() & NOT_DEPLOYED
+
+
+def test_the_emulators_environment_and_the_sam_clis_are_two() -> None:
+    assert "ministack" in pins(ROOT / "requirements/dev.txt")
+    assert "aws-sam-cli" not in pins(ROOT / "requirements/dev.txt")
+    assert "aws-sam-cli" in pins(ROOT / "requirements/sam.txt")
+
+
+def test_one_python_everywhere() -> None:
+    version = (ROOT / ".python-version").read_text().strip()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert version == "3.13"
+    assert project["project"]["requires-python"] == ">=3.13,<3.14"
+    assert project["tool"]["mypy"]["python_version"] == version
+    assert "Runtime: python3.13" in (ROOT / "template.yaml").read_text()
