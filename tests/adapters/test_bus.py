@@ -1,5 +1,6 @@
 """The bus's adapter: entries as sent, partial failures, splitting, time-outs."""
 
+import dataclasses
 import json
 import time
 from collections.abc import Iterator
@@ -207,6 +208,15 @@ def test_a_batch_is_split_so_that_no_call_passes_a_megabyte() -> None:
     stubbed.expect([small, half, half])
     stubbed.expect([half, small])
     assert told(stubbed.bus.publish_all([small, half, half, half, small])) == [None] * 5
+    stubbed.all_used()
+
+
+def test_events_of_test_bookings_go_in_calls_of_their_own() -> None:
+    stubbed = Stubbed()
+    real, test = envelope(), dataclasses.replace(envelope(), source="bookings.check")
+    for call in ([real, real], [test], [real]):
+        stubbed.expect(call)
+    assert stubbed.bus.publish_all([real, real, test, real]) == [None] * 4
     stubbed.all_used()
 
 

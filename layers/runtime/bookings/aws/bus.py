@@ -80,11 +80,17 @@ def _size(envelope: Envelope) -> int:
 
 
 def _split(envelopes: Sequence[Envelope]) -> Iterator[list[Envelope]]:
+    """Yields what goes into one call each, in order: not too many, not too large, and of one source.
+
+    The role's condition on `events:source` is then about one value; what IAM makes of several in one call is
+    not said.
+    """
     call: list[Envelope] = []
     size = 0
     for envelope in envelopes:
         more = _size(envelope)
-        if call and (len(call) == MAX_ENTRIES or size + more > MAX_ENTRY_BYTES):
+        full = len(call) == MAX_ENTRIES or size + more > MAX_ENTRY_BYTES
+        if call and (full or envelope.source != call[0].source):
             yield call
             call, size = [], 0
         call.append(envelope)
