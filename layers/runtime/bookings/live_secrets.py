@@ -16,7 +16,7 @@ MAX_AGE = timedelta(minutes=15)
 """After that the secrets are read again; far below the grace, so that it ends on time."""
 
 MIN_REFRESH = timedelta(minutes=1)
-"""Between two attempts in a process, whatever asks for them."""
+"""Between two refreshes, whatever asks for them. A process that knows no secret reads for each request."""
 
 MIN_LENGTH = 16  # characters; Zoom's tokens have 22
 FETCH_SECONDS = 0.8
