@@ -255,3 +255,19 @@ def test_making_an_event_leaves_the_snapshot_as_it_was() -> None:
     before = json.dumps(after.fields)
     announced(None, after)
     assert json.dumps(after.fields) == before
+
+
+@pytest.mark.parametrize(
+    "link", ["zoom.us/j/1?pwd=canary", "Join: us02web.zoom.us/j/canary", "MEET.GOOGLE.COM/canary"]
+)
+def test_unless_shared_a_link_without_its_scheme_stays_at_home(link: str) -> None:
+    place = {"kind": "custom", "address": link, "city": "Bonn"}
+    content = detail(None, snapshot(location={"kind": "custom", "place": place}))
+    assert content["booking"]["location"] == {"kind": "custom", "place": {"kind": "custom", "city": "Bonn"}}
+
+
+@pytest.mark.parametrize("address", ["Main St. 5/7", "No.5/7 Hill Rd.", "c/o Ann, 1. floor", "+49 30/123.45"])
+def test_an_address_with_dots_and_slashes_is_no_link(address: str) -> None:
+    place = {"kind": "in-person_meeting", "address": address}
+    content = detail(None, snapshot(location={"kind": "in-person_meeting", "place": place}))
+    assert content["booking"]["location"]["place"] == place

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -19,7 +20,8 @@ _PREVIOUS = ("status", "start", "end", "location")
 # A link or a passcode lets its bearer into the meeting, or lets him cancel it. Locations have several shapes,
 # of which only Zoom's own is documented, so a name or a value that may be either is taken for one.
 _ACCESS_NAMES = ("url", "link", "passcode", "password", "pwd")
-_ACCESS_VALUE = "://"
+# People type links without their scheme: a host's name, a slash, and something after it.
+_ACCESS_VALUE = re.compile(r"://|[a-z0-9-]\.[a-z]{2,}/\S", re.IGNORECASE)
 
 
 class EventType(StrEnum):
@@ -126,4 +128,4 @@ def _without_access(value: Any) -> Any:
         }
     if isinstance(value, list):
         return [kept for item in value if (kept := _without_access(item)) not in (None, {}, [])]
-    return None if isinstance(value, str) and _ACCESS_VALUE in value else value
+    return None if isinstance(value, str) and _ACCESS_VALUE.search(value) else value
