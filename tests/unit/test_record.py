@@ -282,12 +282,30 @@ def test_a_delivery_past_its_retention_is_counted_and_not_written() -> None:
     table = Table(retention_days=30)
     past = created(T - 31 * DAY_MS, end_date_time="2026-10-23T12:00:00Z")
     assert table.record(past).outcome is Count.PAST_RETENTION
-    assert table.store.attempts == 0
+    assert table.store.writes == 0
     assert table.counts.all == {Count.PAST_RETENTION: 1}
     # A second later and it would not be past.
     assert table.record(created(T - 31 * DAY_MS, end_date_time="2026-10-23T12:00:01Z")).outcome is (
         Count.BOOKING_WRITTEN
     )
+
+
+def test_a_late_canceled_that_tells_no_end_cancels_a_booking_that_is_not_past_its_retention() -> None:
+    table = Table(retention_days=30)
+    table.record(created(T - 40 * DAY_MS))  # ends on 2026-11-25, after the canceled has come
+    late = canceled(T - 31 * DAY_MS, end_date_time="")
+    assert table.record(late).outcome is Count.BOOKING_WRITTEN
+    assert table.store.only.status is Status.CANCELED
+
+
+# failure matrix: 52
+def test_a_delivery_past_its_retention_does_not_renew_a_booking_that_is_past_it_too() -> None:
+    table = Table(retention_days=30)
+    past = delivery(created(T - 60 * DAY_MS, end_date_time="2026-10-01T12:00:00Z"))
+    expired = replace(merge(None, past), revision=4)  # not deleted yet
+    table.store.items[BOOKING_ID] = expired
+    assert table.record(canceled(T - 31 * DAY_MS, end_date_time="")).outcome is Count.PAST_RETENTION
+    assert table.store.only is expired
 
 
 def test_a_booking_expires_with_its_retention_after_the_later_of_end_and_last_event() -> None:

@@ -17,6 +17,8 @@ from bookings.zoom.delivery import to_delivery
 MAX_ATTEMPTS = 5  # each lost one means that another writer has won, so five are only lost to a crowd
 QUARANTINE_SECONDS = 2.0
 
+_NO_REVISION = 0  # no item has it: to replace it is always refused, so it only reads
+
 
 class RevisionConflict(BookingsError):
     """Somebody wrote the booking since it was read.
@@ -98,8 +100,6 @@ class Recorder:
     def _merge_into_table(self, delivery: Delivery) -> tuple[Count, int]:
         """Returns what became of the delivery, and how many kept bodies were given up for it."""
         now = self._clock.now()
-        if self._expired(merge(None, delivery), now):
-            return Count.PAST_RETENTION, 0
         # Most deliveries are a booking's first, so the first attempt is a write, and its refusal the read.
         stored: Booking | Tombstone | None = None
         for attempt in range(MAX_ATTEMPTS):
@@ -109,10 +109,14 @@ class Recorder:
             merged = merge(known, delivery)
             if merged is known:
                 return _unchanged(known, delivery), 0
+            # Past its retention by what it tells itself, it may still be news of a booking that is not.
+            past_retention = self._past_retention(merged, now)
+            if past_retention and attempt:
+                return Count.PAST_RETENTION, 0
             try:
                 given_up = self._store.save(
                     replace(merged, revision=(stored.revision if stored else 0) + 1),
-                    replacing=stored.revision if stored else None,
+                    replacing=_NO_REVISION if past_retention else stored.revision if stored else None,
                     expires_at=expires_at(merged, self._retention_days),
                 )
             except RevisionConflict as conflict:
@@ -130,7 +134,7 @@ class Recorder:
                 return Count.BOOKING_WRITTEN, given_up
         raise ServiceUnavailable(f"the booking was written by others {MAX_ATTEMPTS} times", answered=True)
 
-    def _expired(self, booking: Booking, now: datetime) -> bool:
+    def _past_retention(self, booking: Booking, now: datetime) -> bool:
         end = expires_at(booking, self._retention_days)
         return end is not None and end <= now.timestamp()
 
