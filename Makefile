@@ -62,12 +62,15 @@ clean:  ## remove what was built or installed here
 
 # An environment is made anew when its Python is not the one asked for, else brought up to date.
 define environment
-@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' || { \
-	echo "Python 3.13 is needed; $$($(PYTHON) --version) was found. Say which with PYTHON=…" >&2; exit 1; }
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || { \
+	echo "Python 3.13 is needed; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo not there)." \
+		"Say which with PYTHON=…, such as PYTHON=python3.13" >&2; exit 1; }
 @echo "Installing $(1) (pinned, hashed) …"
 @$(1)/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null \
 	|| $(PYTHON) -m venv --clear $(1)
-@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt || { \
+	echo "Nothing could be installed. Is the package registry reachable from here? PIP_INDEX_URL (for pip) and" \
+		"UV_DEFAULT_INDEX (for uv) name another one." >&2; exit 1; }
 @VIRTUAL_ENV=$(1) $(1)/bin/uv pip $(2) --quiet --require-hashes $(3)
 endef
 

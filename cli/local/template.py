@@ -73,11 +73,13 @@ def fit(path: Path, upload: Upload, known_types: frozenset[str]) -> Fitted:
     """Reads, packages, expands and fits a SAM template.
 
     Raises:
-        TemplateError: it can't be read or expanded, or what is kept needs what is left out.
+        TemplateError: it can't be read or expanded, refers to what isn't there, or what is kept needs what
+            is left out.
     """
     source = read(path)
     package(source, path.parent, upload)
     template = expand(source)
+    check_references(template)
     expand_routes(template)
     left_out = leave_out_unknown(template, known_types)
     return Fitted(template, left_out, table_settings(template))
@@ -160,6 +162,26 @@ class _NoManagedPolicies:
 
     def load(self) -> dict[str, str]:
         return {}
+
+
+def check_references(template: Template) -> None:
+    """Refuses names that nothing in the template has, as CloudFormation does.
+
+    The emulator takes such a name for a value: the functions would start, and look for a table called so.
+
+    Raises:
+        TemplateError: names each place and what it refers to.
+    """
+    known = template["Resources"].keys() | template.get("Parameters", {}).keys()
+    missing = [
+        f"{place} refers to {name}, which is neither a resource nor a parameter of the template"
+        for section in ("Resources", "Outputs")
+        for place, content in template.get(section, {}).items()
+        for name in sorted(set(_references(content)) - known)
+        if not name.startswith("AWS::")
+    ]
+    if missing:
+        raise TemplateError("\n".join(missing))
 
 
 def expand_routes(template: Template) -> None:
@@ -261,8 +283,8 @@ def _references(node: object) -> Iterator[str]:
             elif key == "Fn::GetAtt":
                 yield value[0] if isinstance(value, list) else value.split(".")[0]
             elif key == "Fn::Sub":
-                text = value[0] if isinstance(value, list) else value
-                yield from re.findall(r"\$\{([A-Za-z0-9]+)[.}]", text)
+                text, own = value if isinstance(value, list) else (value, {})
+                yield from (name for name in re.findall(r"\$\{([A-Za-z0-9]+)[.}]", text) if name not in own)
             yield from _references(value)
 
 

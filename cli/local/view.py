@@ -75,7 +75,7 @@ class View:
         self.line("  Left out of the template here:")
         for reason, group in groupby(resources, key=lambda resource: resource.reason):
             names = ", ".join(resource.logical_id for resource in group)
-            self.line(f"  [dim]–[/] {names} [dim]{escape(reason)}[/]")
+            self.line(f"  [dim]–[/] {names}: [dim]{escape(reason)}[/]")
 
     def address(self, stack: RunningStack) -> None:
         self.line()
@@ -100,7 +100,7 @@ class View:
     def delivered(self, told: Told) -> None:
         self._posted(told.delivery.file, told.sent)
         if told.delivery.remark:
-            for line in _wrapped(told.delivery.remark, 88):
+            for line in _wrapped(told.delivery.remark, min(88, self._console.width - 6)):
                 self.line(f"      [italic]{escape(line)}[/]")
         self.line(f"      [dim]before[/]  {booking_line(told.before)}")
         self.line(f"      [dim]after[/]   {booking_line(told.after)}{_after(told.in_table_seconds)}")
@@ -134,8 +134,8 @@ class View:
         if directory == DIRECTORY:
             posting = f"{command} send events/story/1_created.json --local"
             reading = f"{command} show --local"
-            self.whole_line(f"    {posting}   [dim]signs and posts a file[/]")
-            self.whole_line(f"    {reading:<{len(posting)}}   [dim]prints the bookings[/]")
+            self.whole_line(f"    {posting}   [dim]posts a file[/]")
+            self.whole_line(f"    {reading:<{len(posting)}}   [dim]the bookings[/]")
         self.line(f"    {directory / 'stack.json'} [dim]says where everything is, for any AWS client[/]")
         self.line()
         if secret:

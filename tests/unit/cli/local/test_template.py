@@ -189,6 +189,39 @@ def test_a_resource_that_needs_one_that_is_left_out_is_an_error_naming_both(
         fitting.leave_out_unknown(template, KNOWN_TYPES)
 
 
+@pytest.mark.parametrize(
+    "reference",
+    [
+        {"Ref": "Nowhere"},
+        {"Fn::GetAtt": ["Nowhere", "Arn"]},
+        {"Fn::Sub": ["${Nowhere.Arn}/${X}", {"X": "x"}]},
+    ],
+    ids=["Ref", "GetAtt", "Sub"],
+)
+@pytest.mark.parametrize("section", ["Resources", "Outputs"])
+def test_a_name_that_the_template_does_not_have_is_an_error_naming_both(
+    section: str, reference: dict[str, Any]
+) -> None:
+    template: fitting.Template = {"Resources": {}, "Outputs": {}}
+    template[section]["Here"] = {"Type": "AWS::Events::Rule", "Value": reference}
+    message = r"^Here refers to Nowhere, which is neither a resource nor a parameter of the template$"
+    with pytest.raises(TemplateError, match=message):
+        fitting.check_references(template)
+
+
+def test_a_slip_in_a_name_is_told_before_anything_is_deployed(small: Path, uploads: Uploads) -> None:
+    small.write_text(SMALL.replace("!GetAtt Bus.Arn", "!GetAtt Bsu.Arn"))
+    with pytest.raises(TemplateError, match=r"^Archive refers to Bsu,"):
+        fitting.fit(small, uploads, KNOWN_TYPES)
+
+
+def test_parameters_pseudo_parameters_and_the_own_names_of_a_sub_are_there() -> None:
+    sub = {"Fn::Sub": ["${Here} ${Size} ${X} ${AWS::Region} ${!Literal}", {"X": {"Ref": "AWS::StackName"}}]}
+    fitting.check_references(
+        {"Parameters": {"Size": {"Type": "String"}}, "Resources": {"Here": {"Properties": {"Name": sub}}}}
+    )
+
+
 def test_what_the_emulator_ignores_of_a_table_is_handed_on(fitted: Fitted) -> None:
     (table,) = fitted.tables
     assert table.logical_id == "Table"

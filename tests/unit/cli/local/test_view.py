@@ -82,7 +82,7 @@ def test_resources_left_out_for_one_reason_stand_together(console: Console) -> N
     View(console).left_out(
         [LeftOut("A", "T", "one account"), LeftOut("B", "T", "one account"), LeftOut("C", "U", "other")]
     )
-    assert "– A, B one account" in shown(console)
+    assert "– A, B: one account" in shown(console)
 
 
 def test_a_delivery_is_shown_with_its_answer_the_booking_before_and_after_and_the_events(
@@ -112,6 +112,18 @@ def test_a_story_that_went_wrong_says_so_and_where_to_look(console: Console) -> 
     View(console).outcome(Outcome(problems=["a.json: not in the table"]), Path("/state"))
     assert "Not everything arrived" in shown(console)
     assert "/state/emulator.log" in shown(console)
+
+
+def test_at_80_columns_no_word_of_a_remark_or_of_what_to_do_next_is_broken() -> None:
+    narrow = Console(width=80, file=io.StringIO(), force_terminal=True, color_system=None)
+    view = View(narrow)
+    remark = "a word and another " * 12
+    view.delivered(Told(Delivery(file="a.json", status="confirmed", remark=remark), sent(200), None, BOOKING))
+    view.how_to_go_on(Path(".local"), "made-for-this-run")
+    lines = [line.rstrip() for line in shown(narrow).splitlines()]
+    assert max(map(len, lines)) <= 80
+    remarks = [line for line in lines if "a word" in line]
+    assert all(len(line) > 60 for line in remarks[:-1])
 
 
 def test_problems_are_shown_with_their_delivery(console: Console) -> None:
