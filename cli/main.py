@@ -19,7 +19,3 @@ app.command()(send)
 app.command()(show)
 app.command()(erase)
 app.add_typer(local, name="local")
-
-
-def main() -> None:
-    app()

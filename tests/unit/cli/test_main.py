@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from cli import main, send
+from cli import entry, send
 
 from .conftest import EVENTS, SECRET, bookings
 
@@ -21,7 +21,7 @@ def test_the_entry_point_runs_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     monkeypatch.setattr(sys, "argv", ["bookings", "show", "--local", "--stack", "dev"])
 
     with pytest.raises(SystemExit) as ended:
-        main.main()
+        entry.main()
 
     assert ended.value.code == 2
     assert capsys.readouterr().err == "Error: --local and --stack exclude each other.\n"
@@ -40,7 +40,7 @@ def test_a_bug_does_not_print_the_secret(
     )
 
     with pytest.raises(RuntimeError) as caught:
-        main.main()
+        entry.main()
     sys.excepthook(caught.type, caught.value, caught.tb)
 
     printed = capsys.readouterr().err
