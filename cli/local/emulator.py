@@ -136,8 +136,9 @@ class Emulator:
         self._workers.mend()
         self._streams.mend()
         workarounds.batch_calls_that_ask_for_a_permission_of_their_own()
-        from hypercorn.asyncio import serve  # noqa: PLC0415 - part of the emulator, which is imported late
-        from hypercorn.config import Config  # noqa: PLC0415
+        # Imported here: they are part of the emulator, which reads the environment while it is imported.
+        from hypercorn.asyncio import serve  # noqa: PLC0415 - see above
+        from hypercorn.config import Config  # noqa: PLC0415 - see above
 
         config = Config()
         config.bind = [f"fd://{listener.detach()}"]  # it owns the descriptor from here on

@@ -172,8 +172,9 @@ class LocalStack:
 
 
 def _client(service: str, endpoint_url: str) -> Any:
-    return local_session(REGION).client(
-        service,  # type: ignore[call-overload]
+    make: Callable[..., Any] = local_session(REGION).client  # typed by each service's name; ours is any
+    return make(
+        service,
         endpoint_url=endpoint_url,
         config=local_config(read_timeout_seconds=60),
     )

@@ -147,8 +147,8 @@ def expand(source: Template) -> Template:
         TemplateError: SAM refuses it.
     """
     # Imported here: it takes a second, which no other command of `bookings` should wait for.
-    from samtranslator.model.exceptions import InvalidDocumentException  # noqa: PLC0415
-    from samtranslator.translator.transform import transform  # noqa: PLC0415
+    from samtranslator.model.exceptions import InvalidDocumentException  # noqa: PLC0415 - see above
+    from samtranslator.translator.transform import transform  # noqa: PLC0415 - see above
 
     try:
         template: Template = transform(copy.deepcopy(source), {}, _NoManagedPolicies())

@@ -78,8 +78,8 @@ class WorkersThatOutliveTheEmulator:
         self._ended = False
 
     def mend(self) -> None:
-        runtime = importlib.import_module("ministack.core.lambda_runtime")
-        runtime.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": self._start})  # type: ignore[attr-defined]
+        runtime: Any = importlib.import_module("ministack.core.lambda_runtime")
+        runtime.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": self._start})
 
     def _start(self, *arguments: Any, **options: Any) -> subprocess.Popen[Any]:
         with self._lock:
@@ -114,8 +114,8 @@ class StreamFailures:
         self._ending = threading.Event()
 
     def mend(self) -> None:
-        lambdas = importlib.import_module("ministack.services.lambda_svc")
-        lambdas._poll_dynamodb_streams = self._poll  # type: ignore[attr-defined]
+        lambdas: Any = importlib.import_module("ministack.services.lambda_svc")
+        lambdas._poll_dynamodb_streams = self._poll
 
     def end(self) -> None:
         """Lets no further attempt begin."""
@@ -230,14 +230,14 @@ def batch_calls_that_ask_for_a_permission_of_their_own() -> None:
 
     There the permission of the single call covers it: the service authorization reference lists no other.
     """
-    actions = importlib.import_module("ministack.core.iam_actions")
+    actions: Any = importlib.import_module("ministack.core.iam_actions")
     extract = actions.extract_iam_action
 
     def extract_single(service: str, *request: Any) -> str | None:
         action: str | None = extract(service, *request)
         return action.removesuffix("Batch") if action and service == "sqs" else action
 
-    actions.extract_iam_action = extract_single  # type: ignore[attr-defined]
+    actions.extract_iam_action = extract_single
 
 
 def resource_types_its_cloudformation_knows() -> frozenset[str]:

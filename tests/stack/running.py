@@ -445,8 +445,9 @@ class StackUnderTest:
         ]
 
         def client(service: str) -> Any:
-            return boto3.client(
-                service,  # type: ignore[call-overload]
+            make: Callable[..., Any] = boto3.client  # typed by each service's name; ours is any
+            return make(
+                service,
                 endpoint_url=self.running.endpoint_url,
                 region_name=self.running.region,
                 aws_access_key_id=credentials["AccessKeyId"],

@@ -13,7 +13,7 @@ from bookings.live_secrets import (
     SecretUnavailable,
 )
 
-from tests.fakes import DENIED, HANGS, THROTTLED, InMemoryCounts, InMemorySecret, VirtualClock
+from tests.fakes import DENIED, HANGS, THROTTLED, InMemoryCounts, InMemorySecret, Trouble, VirtualClock
 
 OLD, NEW = "the-old-secret-of-22-c", "the-new-secret-of-22-c"
 JUST = timedelta(seconds=1)
@@ -120,9 +120,9 @@ def test_a_process_that_was_frozen_for_long_reads_its_secrets_again(rotation: Ro
 
 # failure matrix: 32
 @pytest.mark.parametrize("trouble", [DENIED, HANGS, THROTTLED])
-def test_a_refresh_that_fails_counts_as_one_too(rotation: Rotation, trouble: object) -> None:
+def test_a_refresh_that_fails_counts_as_one_too(rotation: Rotation, trouble: Trouble) -> None:
     rotation.values()
-    rotation.stored.trouble = trouble  # type: ignore[assignment]
+    rotation.stored.trouble = trouble
     assert not rotation.refresh()
     calls = rotation.stored.calls
     rotation.clock.advance(30)
@@ -133,10 +133,10 @@ def test_a_refresh_that_fails_counts_as_one_too(rotation: Rotation, trouble: obj
 # failure matrix: 30
 @pytest.mark.parametrize("trouble", [DENIED, HANGS, THROTTLED])
 def test_while_secrets_cannot_be_read_those_known_go_on_and_it_is_counted(
-    rotation: Rotation, trouble: object
+    rotation: Rotation, trouble: Trouble
 ) -> None:
     rotation.values()
-    rotation.stored.trouble = trouble  # type: ignore[assignment]
+    rotation.stored.trouble = trouble
     rotation.clock.advance(MAX_AGE.total_seconds() + 1)
     assert rotation.values() == [OLD]
     assert rotation.values() == [OLD]
@@ -149,8 +149,8 @@ def test_while_secrets_cannot_be_read_those_known_go_on_and_it_is_counted(
 
 # failure matrix: 30
 @pytest.mark.parametrize("trouble", [DENIED, HANGS, THROTTLED])
-def test_a_cold_process_that_cannot_read_a_secret_has_none(rotation: Rotation, trouble: object) -> None:
-    rotation.stored.trouble = trouble  # type: ignore[assignment]
+def test_a_cold_process_that_cannot_read_a_secret_has_none(rotation: Rotation, trouble: Trouble) -> None:
+    rotation.stored.trouble = trouble
     with pytest.raises(SecretUnavailable):
         rotation.values()
     rotation.stored.trouble = None

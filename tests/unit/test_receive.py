@@ -482,7 +482,7 @@ UNUSABLE: dict[str, tuple[bytes, str, list[str]]] = {
         [EVENT_ID],
     ),
     "a blank event id": (raw(created(event_id=" ")), "no_event_id", [EVENT_ID]),
-    "a null event id": (raw(created(event_id=None)), "no_event_id", [EVENT_ID]),  # type: ignore[arg-type]
+    "a null event id": (raw(created(event_id=None)), "no_event_id", [EVENT_ID]),  # type: ignore[arg-type]  # what Zoom may send
     "an event id too long": (raw(created(event_id="x" * 1025)), "no_event_id", [EVENT_ID]),
     "a day and a second ahead": (raw(created(AHEAD + 1000)), "event_from_the_future", ["event_ts"]),
     "seconds in the year 5138": (raw(created(10**11 - 1)), "event_from_the_future", ["event_ts"]),

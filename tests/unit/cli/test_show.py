@@ -217,7 +217,8 @@ def test_a_hosts_bookings_are_found_by_the_index(deployed: Deployed) -> None:
 def test_keys_that_were_not_read_are_read_again(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         deployed.put(guest(number))
-    make_call = boto3.client("dynamodb").__class__.__mro__[1]._make_api_call  # type: ignore[attr-defined]
+    base: Any = boto3.client("dynamodb").__class__.__mro__[1]  # of all clients; its method is botocore's own
+    make_call = base._make_api_call
 
     def one_at_a_time(client: Any, operation: str, values: dict[str, Any]) -> Any:
         if operation != "BatchGetItem":

@@ -407,4 +407,4 @@ def test_an_event_can_not_be_changed() -> None:
     event = parse_event(SAMPLES[CREATED])
 
     with pytest.raises(ValidationError):
-        event.event_ts = 2  # type: ignore[misc]
+        event.event_ts = 2  # type: ignore[misc]  # the very thing that is refused
