@@ -32,7 +32,7 @@ class StrictClient:
             the call itself.
     """
 
-    exceptions: BaseClientExceptions
+    exceptions: Any  # has a class for each error of the service's model, as boto3's has
 
     def __init__(self, service_name: str, service: Service, *, validate: bool = False) -> None:
         self._service_name = service_name

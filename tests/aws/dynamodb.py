@@ -55,12 +55,7 @@ class _Stored:
     __slots__ = ("image", "item", "size")
 
     def __init__(self, item: Item) -> None:
-        self.item: dict[str, Value] = {}
-        self.image: dict[str, Value] = {}
-        self.size = 0
-        for name, value in item.items():
-            self.item[name], self.image[name], size = taken(value)
-            self.size += _bytes(name) + size
+        self.item, self.image, self.size = _taken_members(item, 0)
 
 
 class _Table:
@@ -343,23 +338,23 @@ class DynamoDB:
 
 
 def taken(value: Any, depth: int = 0) -> tuple[Value, Value, int]:  # noqa: PLR0911 - one a type
-    """Returns a value as it is kept, as Lambda shows it, and its size in bytes.
+    """Returns a value as it is kept, the same as Lambda shows it, and its size in bytes.
 
     Raises:
         AWSError: ValidationException.
     """
     if len(value) != 1:
-        raise _invalid(
-            "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the "
-            "supported datatypes"
-            if value
-            else "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
-        )
+        raise _invalid("An attribute value must contain exactly one of the supported data types")
     ((kind, content),) = value.items()
     match kind:
         case "S":
             kept: Value = {"S": content}
-            return kept, kept, len(content) if content.isascii() else len(content.encode())
+            return kept, kept, _bytes(content)
+        case "M":
+            _check_depth(depth + 1)
+            members, shown, size = _taken_members(content, depth + 1)
+            kept = {"M": members}
+            return kept, kept if shown is members else {"M": shown}, size + 3 + len(content)
         case "N":
             text, size = number(content)
             kept = {"N": text}
@@ -372,40 +367,41 @@ def taken(value: Any, depth: int = 0) -> tuple[Value, Value, int]:  # noqa: PLR0
         case "B":
             content = bytes(content)
             return {"B": content}, {"B": base64.b64encode(content).decode()}, len(content)
-        case "M":
-            return _taken_map(content, depth + 1)
         case "L":
             return _taken_list(content, depth + 1)
         case "SS" | "NS" | "BS":
             return _taken_set(kind, content)
         case _:
-            raise _invalid(
-                "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
-            )
+            raise _invalid("An attribute value must contain exactly one of the supported data types")
 
 
-def _taken_map(content: Mapping[str, Any], depth: int) -> tuple[Value, Value, int]:
-    _check_depth(depth)
+def _taken_members(content: Mapping[str, Any], depth: int) -> tuple[dict[str, Value], dict[str, Value], int]:
+    """Does the same for an item or a map; without binary values inside it is kept as it is shown."""
     kept: dict[str, Value] = {}
     shown: dict[str, Value] = {}
-    total = 3
-    for name, inner in content.items():
-        kept[name], shown[name], size = taken(inner, depth)
-        total += 1 + _bytes(name) + size
-    return {"M": kept}, {"M": shown}, total
+    total = 0
+    for name, value in content.items():
+        text = value.get("S")
+        if text is not None and len(value) == 1:  # most values are texts, and this runs millions of times
+            kept[name] = {"S": text}
+            total += len(text) if text.isascii() else len(text.encode())
+        else:
+            kept[name], other, size = taken(value, depth)
+            if other is not kept[name]:
+                shown[name] = other
+            total += size
+        total += len(name) if name.isascii() else len(name.encode())
+    return kept, kept | shown if shown else kept, total
 
 
 def _taken_list(content: Sequence[Any], depth: int) -> tuple[Value, Value, int]:
     _check_depth(depth)
-    kept: list[Value] = []
-    shown: list[Value] = []
-    total = 3
-    for inner in content:
-        one, other, size = taken(inner, depth)
-        kept.append(one)
-        shown.append(other)
-        total += 1 + size
-    return {"L": kept}, {"L": shown}, total
+    members = [taken(inner, depth) for inner in content]
+    kept = {"L": [one for one, _, _ in members]}
+    shown = kept
+    if any(other is not one for one, other, _ in members):
+        shown = {"L": [other for _, other, _ in members]}
+    return kept, shown, 3 + len(members) + sum(size for _, _, size in members)
 
 
 def _taken_set(kind: str, content: Sequence[Any]) -> tuple[Value, Value, int]:
