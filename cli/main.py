@@ -4,6 +4,7 @@ import typer
 
 from cli.erase import erase
 from cli.local.commands import app as local
+from cli.recover import recover
 from cli.send import send
 from cli.show import show
 
@@ -18,4 +19,5 @@ app = typer.Typer(
 app.command()(send)
 app.command()(show)
 app.command()(erase)
+app.command()(recover)
 app.add_typer(local, name="local")

@@ -135,11 +135,16 @@ def deployed() -> Iterator[Deployed]:
 
 @dataclass(kw_only=True)
 class Server:
-    """A server on the loopback that keeps what it was asked."""
+    """A server on the loopback that keeps what it was asked.
+
+    Attributes:
+        statuses: what it answers first, in this order; then `status`.
+    """
 
     url: str
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     status: int = 200
+    statuses: list[int] = field(default_factory=list)
     content_type: str = "application/json"
     body: bytes = b"{}"
 
@@ -194,7 +199,7 @@ def webhook() -> Iterator[Server]:
 
     def answer(path: str, headers: dict[str, str], body: bytes) -> tuple[int, str, bytes]:
         found.requests.append((path, headers, body))
-        return found.status, found.content_type, found.body
+        return found.statuses.pop(0) if found.statuses else found.status, found.content_type, found.body
 
     with _serving(answer) as server:
         found.url = f"{server.url}/webhooks/zoom"
