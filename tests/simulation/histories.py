@@ -11,12 +11,8 @@ from tests.simulation.timeline import START
 
 START_MS = int(START.timestamp() * 1000)
 
-_FORM_TEXT = "\N{GRINNING FACE}"  # four bytes in UTF-8
 _SLOTS = ("2026-12-01T16:00:00Z", "2026-12-02T09:30:00+01:00", "2026-12-03T07:15:00.500Z", "")
-_ANSWERS: tuple[list[dict[str, Any]], ...] = (
-    [],
-    [{"question": "Topic?", "position": 0, "answer": ["Prices"]}],
-)
+_ANSWERED = [{"question": "Topic?", "position": 0, "answer": ["Prices"]}]
 
 
 class Expected(Enum):
@@ -101,7 +97,10 @@ def _details(random: Random) -> dict[str, Any]:
     """Returns fields that differ from the sample's: missing, empty, unknown, large."""
     chance = random.random()
     slot = random.choice(_SLOTS)
-    details: dict[str, Any] = {"start_date_time": slot, "questions_and_answers": random.choice(_ANSWERS)}
+    details: dict[str, Any] = {
+        "start_date_time": slot,
+        "questions_and_answers": random.choice(([], _ANSWERED)),
+    }
     if chance < 0.3:
         details["summary"] = random.choice(("", None, "Tour 🚲", "First meeting"))
     if chance < 0.15:

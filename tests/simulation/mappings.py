@@ -1,4 +1,4 @@
-"""What AWS does between the functions: rules deliver to queues; pollers feed queues and the stream to functions.
+"""What AWS does between the functions: rules deliver, pollers feed queues and the stream to functions.
 
 Delivery is at least once everywhere. Rules: "Amazon EventBridge event retry policy"; pollers: "Using Lambda
 with Amazon SQS" and "… with DynamoDB", AWS documentation read in November 2026.
