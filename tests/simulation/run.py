@@ -47,6 +47,7 @@ def run_schedules(first_seed: int, count: int) -> Tally:
                     writes=report.writes,
                     announced=report.announced,
                     deaths=report.deaths,
+                    **report.met,
                     **{str(name): number for name, number in report.counts.items()},
                 )
     finally:

@@ -72,6 +72,7 @@ class Weather:
 
     Attributes:
         ends_at: virtual seconds after which there is none any more.
+        met: how often each trouble was.
         chance_of_death: of a process, before and after each of its calls.
     """
 
@@ -88,6 +89,7 @@ class Weather:
         self._chances = chances or dict.fromkeys(SERVICES, 0.0)
         self.outages = outages
         self._chance_of_death = chance_of_death
+        self.met: dict[Trouble, int] = {}
         self.ends_at = ends_at
 
     def clear(self) -> None:
@@ -112,6 +114,7 @@ class Weather:
         return self._chance_of_death > 0.0 and self._random.random() < self._chance_of_death
 
     def _troubled(self, trouble: Trouble, chance: float) -> Fate:
+        self.met[trouble] = self.met.get(trouble, 0) + 1
         if trouble is Trouble.SLOW:
             return Fate(self._random.random() * 4.0, self._random.random() * 4.0, trouble)
         return Fate(chance * QUICK_SECONDS, 0.001, trouble)
@@ -124,7 +127,7 @@ def draw_weather(random: Random) -> Weather:
         return Weather(random)
     chance = random.choice((0.0, 0.02, 0.1, 0.3))
     chances = {service: random.choice((0.0, chance, chance)) for service in SERVICES}
-    outages = tuple(_outage(random) for _ in range(random.choice((0, 0, 1, 1, 2, 3))))
+    outages = tuple(_outage(random) for _ in range(random.choice((0, 0, 0, 1, 1, 2))))
     return Weather(
         random,
         chances=chances,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from math import inf
 from random import Random
 from types import SimpleNamespace
@@ -43,14 +44,32 @@ LONG_AFTER = 5 * 365 * 86_400.0
 _DLQS = ("BookingCreatedDLQ", "BookingCanceledDLQ")
 
 
+class Accident(StrEnum):
+    """What befalls a schedule beside the weather, and what an operator does about it."""
+
+    ENDPOINT_DOWN = "the endpoint is down for a while"
+    RULE_FORBIDDEN = "a rule may not send to its queue"
+    DEPLOYED = "a deployment ends all processes"
+    SECRET_STORED = "a new secret is stored"
+    SECRET_REGENERATED = "Zoom signs with a new secret"
+    FORGED = "somebody forges requests"
+    ERASED = "an operator erases a booking"
+    REDRIVEN = "an operator redrives a DLQ"
+    RECOVERED = "an operator feeds a delivery from Zoom's delivery log"
+    REPLAYED = "everything is replayed"
+    REBUILT = "the table is rebuilt from nothing"
+    OUTLIVED = "the retention of all bookings passes"
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a schedule was like.
 
     Attributes:
-        counts: of the product's own metrics.
         deaths: processes that died in the middle.
         seconds: of virtual time.
+        counts: of the product's own metrics.
+        met: how often each trouble and each accident was.
     """
 
     webhooks: int
@@ -60,6 +79,7 @@ class Report:
     deaths: int
     seconds: float
     counts: dict[Count, int]
+    met: dict[str, int]
 
 
 class Storyteller:
@@ -89,7 +109,11 @@ def run_schedule(seed: int, write: Callable[[str], object] | None = None) -> Rep
 
 
 class World:
-    """The stack, Zoom and an operator in one schedule."""
+    """The stack, Zoom and an operator in one schedule.
+
+    Attributes:
+        calm: no accident is drawn, and nothing is done again afterwards.
+    """
 
     def __init__(
         self,
@@ -138,6 +162,8 @@ class World:
         }
         self.stream = StreamMapping(self.around, self.functions[EVENTS], function_settings(EVENTS))
         self.erased: dict[str, int] = {}
+        self.accidents: dict[str, int] = {}
+        self.calm = False
         # When each secret that Zoom signed with began to be live here, and when it was replaced.
         self._stored_at = {SECRET: -inf}
         self._replaced_at: dict[str, float] = {}
@@ -152,7 +178,8 @@ class World:
         """
         for webhook in self.webhooks:
             self.zoom.send(webhook)
-        self._accidents()
+        if not self.calm:
+            self._accidents()
         self._rest(self.weather.ends_at)
         self._tell("weather", "the trouble is over")
         self.weather.clear()
@@ -160,7 +187,8 @@ class World:
         self.zoom.endpoint_down = (0.0, 0.0)
         self._come_to_rest()
         self._check()
-        self._afterwards()
+        if not self.calm:
+            self._afterwards()
         return Report(
             webhooks=len(self.webhooks),
             answers=self.oracle.answers,
@@ -169,6 +197,7 @@ class World:
             deaths=self.around.deaths,
             seconds=self.timeline.seconds,
             counts=self.around.counts,
+            met={str(trouble): number for trouble, number in self.weather.met.items()} | self.accidents,
         )
 
     def _accidents(self) -> None:
@@ -176,12 +205,14 @@ class World:
         random, after = self.random, self.timeline.after
         if random.random() < 0.1:
             start = random.random() * 3_600.0
+            self._happens(Accident.ENDPOINT_DOWN)
             self.zoom.endpoint_down = (start, start + random.choice((10.0, 1_000.0, 20_000.0)))
         if random.random() < 0.15:
             self._rotate(random.random() * 3_600.0)
         if random.random() < 0.2:
             after(random.random() * 100.0, lambda: self._forge(random.choice((1, 5))))
         if random.random() < 0.1:
+            self._happens(Accident.RULE_FORBIDDEN)
             self.rules.forbidden.add(random.choice(("BookingCreatedRule", "BookingCanceledRule")))
         if random.random() < 0.1:
             after(random.random() * random.choice((100.0, 20_000.0)), self._deploy)
@@ -189,7 +220,7 @@ class World:
             after(random.random() * random.choice((60.0, 10_000.0)), self._erase)
 
     def _deploy(self) -> None:
-        self._tell("operator", "deploys: all processes end")
+        self._happens(Accident.DEPLOYED)
         for function in self.functions.values():
             function.restart()
 
@@ -198,12 +229,12 @@ class World:
         secret = f"another-secret-{self.random.getrandbits(32):08x}"
 
         def store() -> None:
-            self._tell("operator", "stores a new secret")
+            self._happens(Accident.SECRET_STORED)
             self._replaced_at[SECRET] = self._stored_at[secret] = self.timeline.seconds
             self.stack.secretsmanager.put_secret_value(self.stack.secret_arn, secret)
 
         def regenerate() -> None:
-            self._tell("zoom", "signs with a new secret")
+            self._happens(Accident.SECRET_REGENERATED)
             self.zoom.secret = secret
 
         self._stored_at[secret] = inf
@@ -218,6 +249,7 @@ class World:
         return self._stored_at[secret] + STALE_SECONDS < at < replaced + GRACE_SECONDS
 
     def _forge(self, times: int) -> None:
+        self._happens(Accident.FORGED)
         for number in range(times):
             forged = Webhook(b'{"event": "meeting.started"}', 0.0, f"forged-{number}", Expected.IGNORED)
 
@@ -247,7 +279,7 @@ class World:
             tombstone = erase_booking(cast("Any", operator), key, now_ms=now_ms)
         except CommandError:
             return  # there is no such booking yet
-        self._tell("operator", f"erases {key}")
+        self._happens(Accident.ERASED)
         self.erased[key] = tombstone.erased_at
         self.stream.poke()
 
@@ -272,6 +304,10 @@ class World:
     def _answered(self, answer: Answered) -> None:
         live = self._secret_is_live(answer.secret, self.timeline.seconds)
         self.oracle.answered(answer, secret_is_live=live)
+
+    def _happens(self, accident: Accident) -> None:
+        self.accidents[accident] = self.accidents.get(accident, 0) + 1
+        self._tell("world", accident)
 
     def _tell(self, who: str, what: str) -> None:
         if self.trace:
@@ -302,7 +338,7 @@ class World:
         for name in _DLQS:
             source, target = self.stack.queues[name], self.stack.queues[name.replace("DLQ", "Queue")]
             if self.stack.sqs.messages(source):
-                self._tell("operator", f"redrives {name}")
+                self._happens(Accident.REDRIVEN)
                 self.stack.sqs.move(source, target)
                 self._poke(target)
                 busy = True
@@ -310,7 +346,7 @@ class World:
         for webhook in gave_up:
             if webhook.expected is Expected.QUARANTINED and webhook.body in self.oracle.quarantined:
                 continue
-            self._tell("operator", f"feeds {webhook.request_id} from Zoom's delivery log")
+            self._happens(Accident.RECOVERED)
             self.zoom.send(webhook_at_once(webhook))
             busy = True
         return busy
@@ -337,7 +373,7 @@ class World:
 
     def _replay(self) -> None:
         """Delivers the whole history again, from the archive and from Zoom; nothing may come of it."""
-        self._tell("operator", "replays everything")
+        self._happens(Accident.REPLAYED)
         writes = len(self.stack.dynamodb.stream(self.stack.table))
         items, ids = self._items(), self.oracle.ids().keys()
         self._deliver_everything()
@@ -364,7 +400,7 @@ class World:
 
     def _rebuild(self) -> None:
         """Delivers the whole history into an empty table, in another order."""
-        self._tell("operator", "rebuilds the table from nothing")
+        self._happens(Accident.REBUILT)
         before = self._items()
         known = self.oracle.ids()
         erased, self.erased = self.erased, {}
@@ -391,7 +427,7 @@ class World:
 
     def _outlive(self) -> None:
         """Lets all bookings pass their retention; what comes again then must not bring one back."""
-        self._tell("operator", "waits until the retention of all bookings is over")
+        self._happens(Accident.OUTLIVED)
         self._rest(self.timeline.seconds + LONG_AFTER)
         self.stack.dynamodb.expire(self.stack.table)
         self.stream.poke()
