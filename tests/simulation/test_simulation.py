@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -135,8 +136,6 @@ def test_values_are_written_as_boto3_writes_them(value: Any) -> None:
 
 
 def webhooks(*bodies: dict[str, Any], every_seconds: float = 60.0) -> list[Webhook]:
-    import json
-
     return [
         Webhook(json.dumps(body).encode(), number * every_seconds, f"request-{number}", Expected.RECORDED)
         for number, body in enumerate(bodies)
@@ -152,7 +151,7 @@ def world(history: list[Webhook], *outages: Outage, **settings: str) -> World:
     ends_at = max([HOUR, *(outage.end for outage in outages)])
     weather = Weather(Random(1), outages=outages, ends_at=ends_at)  # noqa: S311 - chance to be had again
     settings = {"FAN_OUT": "EventBridge", "BOOKING_RETENTION_DAYS": "0"} | settings
-    made = World(Random(1), history, weather, **settings)  # noqa: S311 - likewise
+    made = World(Random(1), history, weather, settings=settings)  # noqa: S311 - likewise
     made.calm = True
     return made
 

@@ -121,7 +121,8 @@ class World:
         webhooks: list[Webhook],
         weather: Weather,
         write: Callable[[str], object] | None = None,
-        **settings: str,
+        *,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.random = random
         self.webhooks = webhooks
@@ -135,7 +136,7 @@ class World:
             "FAN_OUT": random.choice(("EventBridge", "EventBridge", "SQS")),
             "SHARE_ACCESS_LINKS": random.choice(("false", "true")),
             "BOOKING_RETENTION_DAYS": random.choice(("0", "0", "0", "30")),
-        } | settings
+        } | dict(settings or {})
         self.oracle = Oracle(share_access_links=self.settings["SHARE_ACCESS_LINKS"] == "true")
         self.functions = {
             name: Function(self.around, name, self.stack.environment(name, **self.settings))
