@@ -51,11 +51,17 @@ TEMPLATE = {
                 ],
             },
         },
+        "BookingBus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": "bookings-dev"}},
     },
-    "Parameters": {"WebhookUrl": {"Type": "String"}, "ZoomSecretArn": {"Type": "String"}},
+    "Parameters": {
+        "WebhookUrl": {"Type": "String"},
+        "ZoomSecretArn": {"Type": "String"},
+        "ShareAccessLinks": {"Type": "String", "Default": "false"},
+    },
     "Outputs": {
         "WebhookUrl": {"Value": {"Ref": "WebhookUrl"}},
         "BookingsTableName": {"Value": {"Ref": "BookingsTable"}},
+        "EventBusArn": {"Value": {"Fn::GetAtt": ["BookingBus", "Arn"]}},
         "ZoomSecretArn": {"Value": {"Ref": "ZoomSecretArn"}},  # moto makes no secrets in a stack
     },
 }
@@ -106,12 +112,18 @@ class Deployed:
         boto3.client("dynamodb").put_item(TableName=self.outputs["BookingsTableName"], Item=item)
 
     def point_webhook_at(self, url: str) -> None:
+        self.update(WebhookUrl=url)
+
+    def update(self, **changed: str) -> None:
+        """Deploys other values of parameters."""
         boto3.client("cloudformation").update_stack(
             StackName=STACK_NAME,
             UsePreviousTemplate=True,
             Parameters=[
-                {"ParameterKey": "WebhookUrl", "ParameterValue": url},
-                {"ParameterKey": "ZoomSecretArn", "UsePreviousValue": True},
+                {"ParameterKey": name, "ParameterValue": changed[name]}
+                if name in changed
+                else {"ParameterKey": name, "UsePreviousValue": True}
+                for name in ("WebhookUrl", "ZoomSecretArn", "ShareAccessLinks")
             ],
         )
 
