@@ -108,7 +108,8 @@ class Stack:
         """
         with self.errors_explained("read the Zoom secret token"):
             client = self.session.client("secretsmanager", endpoint_url=self.endpoint_url, config=self.config)
-            return client.get_secret_value(SecretId=self.output("ZoomSecretArn"))["SecretString"]
+            stored = client.get_secret_value(SecretId=self.output("ZoomSecretArn"))
+        return stored["SecretString"].strip()
 
     def dynamodb(self) -> "DynamoDBClient":
         return self.session.client("dynamodb", endpoint_url=self.endpoint_url, config=self.config)
