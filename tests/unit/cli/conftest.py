@@ -56,7 +56,7 @@ TEMPLATE = {
     "Parameters": {
         "WebhookUrl": {"Type": "String"},
         "ZoomSecretArn": {"Type": "String"},
-        "ShareAccessLinks": {"Type": "String", "Default": "false"},
+        "ShareAccessLinks": {"Type": "String"},
     },
     "Outputs": {
         "WebhookUrl": {"Value": {"Ref": "WebhookUrl"}},
@@ -139,6 +139,7 @@ def deployed() -> Iterator[Deployed]:
             Parameters=[
                 {"ParameterKey": "WebhookUrl", "ParameterValue": "http://127.0.0.1:1/webhooks/zoom"},
                 {"ParameterKey": "ZoomSecretArn", "ParameterValue": secret["ARN"]},
+                {"ParameterKey": "ShareAccessLinks", "ParameterValue": "false"},
             ],
         )
         [stack] = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
