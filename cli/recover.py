@@ -267,6 +267,8 @@ def _show_sum(reports: list[dict[str, Any]], unreadable: int, *, dry_run: bool) 
         )
         if not_taken:
             out.print(Text("What was not taken stays in Zoom's log for 7 days: call this again."))
+        if any(report["answer"] == HTTPStatus.UNAUTHORIZED for report in reports):
+            out.print(Text("401: the webhook may know a token that was just stored a minute later only."))
     if unreadable:
         tries = "1 failed try has" if unreadable == 1 else f"{unreadable} failed tries have"
         out.print(Text(f"{tries} no body in Zoom's delivery log that could be sent.", style="bold red"))

@@ -239,6 +239,7 @@ def test_a_deployed_stack_is_fed_too(deployed: Deployed, webhook: Server, zoom: 
         ((datetime.now(UTC) - timedelta(hours=30)).isoformat(), ["day", "hour"]),
         ((datetime.now(UTC) - timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%S"), ["hour"]),
     ],
+    ids=["default", "7d", "10d", "2h", "30m", "time with offset", "time in UTC"],
 )
 def test_only_events_of_the_asked_time_are_taken(
     local: Local, webhook: Server, zoom: zoom_api.FakeZoom, since: str | None, found: list[str]
@@ -344,6 +345,7 @@ def test_it_goes_on_after_a_failure_and_ends_by_the_worst_answer(
     assert len(posted(webhook)) == 3
     assert total in result.stdout
     assert ("kept whole in quarantine" in result.stdout) is ("1 in quarantine" in total)
+    assert ("a token that was just stored" in result.stdout) is (401 in statuses)
 
 
 def test_a_door_that_does_not_answer_is_told_for_each_delivery(
@@ -491,6 +493,7 @@ def test_a_pause_that_zoom_asks_for_is_made(
 @pytest.mark.parametrize(
     "retry_after",
     ["61", "9" * 30, (datetime.now(UTC) + timedelta(hours=9)).strftime("%Y-%m-%dT%H:%M:%SZ")],
+    ids=["a second too much", "many digits", "a time"],
 )
 def test_a_pause_too_long_is_left_to_the_person(
     zoom: zoom_api.FakeZoom, pauses: list[float], retry_after: str
