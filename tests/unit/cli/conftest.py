@@ -194,7 +194,8 @@ class _HTTPServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def _serving(answer: Any) -> Iterator[_HTTPServer]:
+def serving(answer: Any) -> Iterator[_HTTPServer]:
+    """Serves on the loopback what `answer` makes of a path, headers and a body."""
     server = _HTTPServer(answer)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -214,7 +215,7 @@ def webhook() -> Iterator[Server]:
         found.requests.append((path, headers, body))
         return found.statuses.pop(0) if found.statuses else found.status, found.content_type, found.body
 
-    with _serving(answer) as server:
+    with serving(answer) as server:
         found.url = f"{server.url}/webhooks/zoom"
         yield found
 
@@ -246,7 +247,7 @@ def local(deployed: Deployed, webhook: Server) -> Iterator[Local]:
         content = json.dumps(answered, default=_json_value)
         return 200, headers["content-type"], content.encode()
 
-    with _serving(answer) as server:
+    with serving(answer) as server:
         found = Local(
             outputs=deployed.outputs,
             credentials=credentials,

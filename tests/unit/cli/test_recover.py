@@ -6,7 +6,9 @@ import socket
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,12 +20,44 @@ from cli import posting, zoom_log
 from cli.zoom_log import MAX_PAGES
 
 from ... import samples, zoom_api
-from .conftest import SECRET, STACK_NAME, Deployed, Local, Server, bookings
+from .conftest import SECRET, STACK_NAME, Deployed, Server, bookings, serving
 
 CANARY = "kanarie"
 NOW_MS = int(time.time() * 1000)
 HOUR_MS = 3_600_000
 IDS = [str(uuid.UUID(int=number)) for number in range(9)]
+
+
+@dataclass(kw_only=True)
+class Local:
+    """A local stack of which the command needs no more than its webhook and its secret."""
+
+    state: dict[str, Any]
+    secret_reads: int = 0
+
+    def write_state(self, **changes: Any) -> None:
+        Path(".local").mkdir(exist_ok=True)
+        Path(".local/stack.json").write_text(json.dumps(self.state | changes))
+
+
+@pytest.fixture
+def local(webhook: Server) -> Iterator[Local]:
+    def answer(_path: str, headers: dict[str, str], _body: bytes) -> tuple[int, str, bytes]:
+        assert headers["x-amz-target"] == "secretsmanager.GetSecretValue"
+        found.secret_reads += 1
+        return 200, "application/x-amz-json-1.1", json.dumps({"SecretString": SECRET}).encode()
+
+    with serving(answer) as server:
+        found = Local(
+            state={
+                "endpoint_url": server.url,
+                "region": "us-east-1",
+                "webhook_url": webhook.url,
+                "outputs": {"ZoomSecretArn": "arn"},
+            }
+        )
+        found.write_state()
+        yield found
 
 
 @pytest.fixture
@@ -171,7 +205,7 @@ def test_without_failures_nothing_more_is_asked_for(
     assert result.exit_code == 0
     assert "no delivery of the Scheduler that failed for good" in result.stdout
     assert [query.get("type") for _, _, query in zoom.asked] == [None, "2"]
-    assert (local.credentials, webhook.requests) == ([], [])
+    assert (local.secret_reads, webhook.requests) == (0, [])
 
 
 def test_a_body_that_is_logged_as_an_object_is_written_compactly(
