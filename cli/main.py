@@ -2,6 +2,7 @@
 
 import typer
 
+from cli.announce import announce
 from cli.erase import erase
 from cli.local.commands import app as local
 from cli.recover import recover
@@ -20,4 +21,5 @@ app.command()(send)
 app.command()(show)
 app.command()(erase)
 app.command()(recover)
+app.command()(announce)
 app.add_typer(local, name="local")

@@ -2,10 +2,9 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -21,6 +20,7 @@ from rich.text import Text
 
 from cli.output import CommandError, WrongCallError, console, errors_told, print_json, printable
 from cli.posting import Sent, post
+from cli.since import since_when
 from cli.stack import JsonOption, LocalOption, StackOption, find_stack
 from cli.zoom_log import API_URL, OAUTH_URL, Credentials, Kept, Try, ZoomLog
 
@@ -28,8 +28,6 @@ ONLY_IN_QUARANTINE = 3
 """Exit code: nothing is lost, and something of it waits in quarantine for a person."""
 
 _RETRIES = (1, 2, 3)
-_SPAN = re.compile(r"([0-9]{1,5})([dhm])")
-_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 _END_OF_TIME_MS = 253_402_300_800_000  # the year 10000, which no date here can say
 
 
@@ -112,7 +110,7 @@ def recover(
     taken or the log could not be read, 2 for a wrong call.
     """
     with errors_told():
-        begin = _moment(since, datetime.now(UTC))
+        begin = since_when("--since", since)
         log = _log(app_id)
         target = None if dry_run else find_stack(local=local, name=stack)
         missing, unreadable = _missing(log, begin)
@@ -155,18 +153,6 @@ def _log(app_id: str) -> ZoomLog:
         api_url=os.environ.get("ZOOM_API_URL") or API_URL,
         oauth_url=os.environ.get("ZOOM_OAUTH_URL") or OAUTH_URL,
     )
-
-
-def _moment(text: str, now: datetime) -> datetime:
-    try:
-        if span := _SPAN.fullmatch(text):
-            return now - timedelta(**{_UNITS[span[2]]: int(span[1])})
-        moment = datetime.fromisoformat(text)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise WrongCallError(
-            "--since is a span before now, 7d, 12h or 90m, or a time, 2026-11-20T09:00Z."
-        ) from None
 
 
 def _missing(log: ZoomLog, begin: datetime) -> tuple[list[Missing], int]:
@@ -281,6 +267,8 @@ def _show_sum(reports: list[dict[str, Any]], unreadable: int, *, dry_run: bool) 
         )
         if not_taken:
             out.print(Text("What was not taken stays in Zoom's log for 7 days: call this again."))
+        if any(report["answer"] == HTTPStatus.UNAUTHORIZED for report in reports):
+            out.print(Text("401: the webhook may know a token that was just stored a minute later only."))
     if unreadable:
         tries = "1 failed try has" if unreadable == 1 else f"{unreadable} failed tries have"
         out.print(Text(f"{tries} no body in Zoom's delivery log that could be sent.", style="bold red"))

@@ -14,7 +14,17 @@ from typing import Any
 import pytest
 from bookings.booking import booking_id_of
 
-from tests.stack.deliveries import EMAIL, MINUTE, canceled, created, encoded
+from tests.stack.deliveries import (
+    EMAIL,
+    JOIN_URL,
+    MANAGE_URL,
+    MINUTE,
+    NOON,
+    PASSCODE,
+    canceled,
+    created,
+    encoded,
+)
 from tests.stack.running import StackUnderTest, wait_for
 from tests.zoom_api import zoom_on_loopback
 
@@ -91,6 +101,44 @@ def test_what_zoom_gave_up_while_nothing_was_durable_is_recovered_from_its_log_o
     assert again == recovered
     assert (stack.booking(event_id), stack.booking(f"{event_id}-other")) == (booking, untouched)
     assert stack.events(event_id) == told
+
+
+# failure matrix: 12
+def test_what_the_stream_gave_up_while_the_bus_was_down_is_announced_from_the_table(
+    stack: StackUnderTest, stack_folder: Path, event_id: str
+) -> None:
+    lost = [event_id, f"{event_id}-canceled"]
+    with stack.stream_giving_up(), stack.denied("BookingEventsRole", "events:PutEvents"):
+        stack.deliver(created(lost[0]))
+        stack.deliver(created(lost[1]))
+        stack.deliver(canceled(lost[1], at=NOON + MINUTE))
+        given_up: list[str] = []
+        wait_for("the records to be given up", lambda: _positions(stack, given_up) == 3)
+    assert [stack.events(each) for each in lost] == [[], []]
+
+    ids = [booking_id_of(each, EMAIL) for each in lost]
+    told = bookings(stack_folder, "announce", *ids, "--yes")
+    assert told == {"announced": 2, "not_announced": []}
+    (new,), (gone,) = [stack.events(each) for each in lost]
+    assert [(event.type, event.metadata["revision"]) for event in (new, gone)] == [
+        ("BookingCreated", 1),
+        ("BookingCanceled", 2),
+    ]
+    assert new.detail["previous"] is gone.detail["previous"] is None
+    assert new.booking["title"] == stack.booking(event_id)["title"]
+    assert not any(secret in new.text for secret in (MANAGE_URL, JOIN_URL, PASSCODE))
+
+    with stack.parameters(ShareAccessLinks="true"):
+        bookings(stack_folder, "announce", ids[0])
+    again = stack.events(event_id)[-1]
+    assert again.metadata == new.metadata
+    assert again.booking["manage_url"] == MANAGE_URL
+
+
+def _positions(stack: StackUnderTest, given_up: list[str]) -> int:
+    """How many records the stream has put into the DLQ, by their positions."""
+    given_up += stack.events_dlq.take()
+    return sum(json.loads(text)["DDBStreamBatchInfo"]["batchSize"] for text in given_up)
 
 
 def _recorded(stack: StackUnderTest, request_ids: list[str], since: int) -> int:

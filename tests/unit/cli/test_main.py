@@ -15,7 +15,7 @@ def test_its_commands_are_listed() -> None:
 
     assert result.exit_code == 0
     assert re.findall(r"^│ (\w+) ", result.stdout, re.MULTILINE) == [
-        *("send", "show", "erase", "recover", "local")
+        *("send", "show", "erase", "recover", "announce", "local")
     ]
 
 

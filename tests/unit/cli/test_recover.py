@@ -6,7 +6,9 @@ import socket
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,12 +20,44 @@ from cli import posting, zoom_log
 from cli.zoom_log import MAX_PAGES
 
 from ... import samples, zoom_api
-from .conftest import SECRET, STACK_NAME, Deployed, Local, Server, bookings
+from .conftest import SECRET, STACK_NAME, Deployed, Server, bookings, serving
 
 CANARY = "kanarie"
 NOW_MS = int(time.time() * 1000)
 HOUR_MS = 3_600_000
 IDS = [str(uuid.UUID(int=number)) for number in range(9)]
+
+
+@dataclass(kw_only=True)
+class Local:
+    """A local stack of which the command needs no more than its webhook and its secret."""
+
+    state: dict[str, Any]
+    secret_reads: int = 0
+
+    def write_state(self, **changes: Any) -> None:
+        Path(".local").mkdir(exist_ok=True)
+        Path(".local/stack.json").write_text(json.dumps(self.state | changes))
+
+
+@pytest.fixture
+def local(webhook: Server) -> Iterator[Local]:
+    def answer(_path: str, headers: dict[str, str], _body: bytes) -> tuple[int, str, bytes]:
+        assert headers["x-amz-target"] == "secretsmanager.GetSecretValue"
+        found.secret_reads += 1
+        return 200, "application/x-amz-json-1.1", json.dumps({"SecretString": SECRET}).encode()
+
+    with serving(answer) as server:
+        found = Local(
+            state={
+                "endpoint_url": server.url,
+                "region": "us-east-1",
+                "webhook_url": webhook.url,
+                "outputs": {"ZoomSecretArn": "arn"},
+            }
+        )
+        found.write_state()
+        yield found
 
 
 @pytest.fixture
@@ -171,7 +205,7 @@ def test_without_failures_nothing_more_is_asked_for(
     assert result.exit_code == 0
     assert "no delivery of the Scheduler that failed for good" in result.stdout
     assert [query.get("type") for _, _, query in zoom.asked] == [None, "2"]
-    assert (local.credentials, webhook.requests) == ([], [])
+    assert (local.secret_reads, webhook.requests) == (0, [])
 
 
 def test_a_body_that_is_logged_as_an_object_is_written_compactly(
@@ -239,6 +273,7 @@ def test_a_deployed_stack_is_fed_too(deployed: Deployed, webhook: Server, zoom: 
         ((datetime.now(UTC) - timedelta(hours=30)).isoformat(), ["day", "hour"]),
         ((datetime.now(UTC) - timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%S"), ["hour"]),
     ],
+    ids=["default", "7d", "10d", "2h", "30m", "time with offset", "time in UTC"],
 )
 def test_only_events_of_the_asked_time_are_taken(
     local: Local, webhook: Server, zoom: zoom_api.FakeZoom, since: str | None, found: list[str]
@@ -344,6 +379,7 @@ def test_it_goes_on_after_a_failure_and_ends_by_the_worst_answer(
     assert len(posted(webhook)) == 3
     assert total in result.stdout
     assert ("kept whole in quarantine" in result.stdout) is ("1 in quarantine" in total)
+    assert ("a token that was just stored" in result.stdout) is (401 in statuses)
 
 
 def test_a_door_that_does_not_answer_is_told_for_each_delivery(
@@ -491,6 +527,7 @@ def test_a_pause_that_zoom_asks_for_is_made(
 @pytest.mark.parametrize(
     "retry_after",
     ["61", "9" * 30, (datetime.now(UTC) + timedelta(hours=9)).strftime("%Y-%m-%dT%H:%M:%SZ")],
+    ids=["a second too much", "many digits", "a time"],
 )
 def test_a_pause_too_long_is_left_to_the_person(
     zoom: zoom_api.FakeZoom, pauses: list[float], retry_after: str
