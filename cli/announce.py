@@ -90,7 +90,7 @@ def announce(
             if booking_ids
             else table.items()
         )
-        announcements = list(_announcements(items, begin, share=_shares_access_links(found)))
+        announcements = list(announcements_of(items, begin, share=_shares_access_links(found)))
         if len(announcements) > 1 and not yes:
             if as_json:
                 raise WrongCallError("--json asks nothing: say --yes.")
@@ -149,7 +149,9 @@ def _item_of_booking(table: BookingsTable, booking_id: str) -> "Item":
     return item
 
 
-def _announcements(items: "Iterable[Item]", begin: datetime | None, *, share: bool) -> Iterator[Announcement]:
+def announcements_of(
+    items: "Iterable[Item]", begin: datetime | None, *, share: bool
+) -> Iterator[Announcement]:
     """Yields the event of each booking, as its first write would have announced it."""
     for item in items:
         # The item as the stream would show it had it just been made; a tombstone shows nothing.

@@ -184,6 +184,19 @@ class Oracle:
         if events:
             raise Violation("one event a change", f"nothing changed for {sorted(events)}")
 
+    def check_present_state(self, items: Mapping[str, Mapping[str, Any]]) -> None:
+        """Checks that the newest event of each booking tells its present state, whatever was lost before."""
+        newest: dict[str, Mapping[str, Any]] = {}
+        for entry in self.announced:
+            detail = json.loads(entry["Detail"])
+            known = newest.setdefault(detail["metadata"]["booking_id"], detail)
+            if detail["metadata"]["revision"] > known["metadata"]["revision"]:
+                newest[detail["metadata"]["booking_id"]] = detail
+        for key, item in items.items():
+            now = self._seen(plain(item))
+            if now and (key not in newest or newest[key]["booking"] != now):
+                raise Violation("one event a change", f"the newest event of {key} is not its present state")
+
     def _seen(self, item: dict[str, Any] | None) -> dict[str, Any] | None:
         if item is None or "status" not in item:
             return None

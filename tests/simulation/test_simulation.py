@@ -183,6 +183,28 @@ def test_a_day_without_the_bus_costs_no_booking_and_no_event(trouble: Trouble) -
     assert Accident.RECOVERED not in report.met
 
 
+def test_what_the_stream_gave_up_is_announced_again_from_the_table() -> None:
+    # failure matrix: 12
+    made = world(bookings(3), Outage(0.0, 30 * HOUR, "events", Trouble.DENIED))
+    with handlers_in_environments():
+        report = made.run()
+    assert report.writes == len(made.stream.given_up) == 3
+    assert report.met[Accident.ANNOUNCED] == 1
+    assert len(made.oracle.ids()) == 3
+
+
+def test_a_poison_message_is_in_the_dlq_alone() -> None:
+    # failure matrix: 20, 21
+    made = world(bookings(3))
+    created_queue = made.stack.queues["BookingCreatedQueue"]
+    made.timeline.after(1.0, lambda: made.put_poison(created_queue))
+    with handlers_in_environments():
+        report = made.run()
+    assert made.deleted == made.poison
+    assert report.writes == 3
+    assert Accident.REDRIVEN not in report.met
+
+
 @pytest.mark.parametrize("trouble", [Trouble.DENIED, Trouble.SILENT])
 def test_with_bus_and_queues_down_each_attempt_is_a_503_and_zoom_brings_it_again(trouble: Trouble) -> None:
     # failure matrix: 13

@@ -41,6 +41,8 @@ OUTAGES = (
     Trouble.LOST,
 )
 
+_SPANS = (1.0, 30.0, 600.0, 3_600.0, 6 * 3_600.0, 16 * 3_600.0)
+
 SERVICES = ("events", "sqs", "dynamodb", "secretsmanager")
 
 
@@ -141,7 +143,7 @@ def _outage(random: Random) -> Outage:
     start = random.random() * random.choice((60.0, 3_600.0, 20_000.0))
     return Outage(
         start=start,
-        end=start + random.choice((1.0, 30.0, 600.0, 3_600.0, 6 * 3_600.0, 16 * 3_600.0)),
+        end=start + random.choice((*_SPANS, *_SPANS, 30 * 3_600.0)),
         service=random.choice(SERVICES),
         trouble=random.choice(OUTAGES),
     )

@@ -9,8 +9,11 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any, cast
 
+from bookings.aws.bus import EventBridgeBus
+from bookings.aws.calls import BoundedCalls
 from bookings.counts import Count
 
+from cli.announce import announcements_of, publish
 from cli.erase import erase_booking
 from cli.output import CommandError
 from tests.aws.client import StrictClient
@@ -54,6 +57,8 @@ class Accident(StrEnum):
     SECRET_REGENERATED = "Zoom signs with a new secret"
     FORGED = "somebody forges requests"
     ERASED = "an operator erases a booking"
+    POISONED = "somebody puts into a queue what is no event"
+    ANNOUNCED = "an operator announces the present state of the bookings"
     REDRIVEN = "an operator redrives a DLQ"
     RECOVERED = "an operator feeds a delivery from Zoom's delivery log"
     REPLAYED = "everything is replayed"
@@ -163,6 +168,8 @@ class World:
         }
         self.stream = StreamMapping(self.around, self.functions[EVENTS], function_settings(EVENTS))
         self.erased: dict[str, int] = {}
+        self.poison: list[str] = []
+        self.deleted: list[str] = []
         self.accidents: dict[str, int] = {}
         self.calm = False
         # When each secret that Zoom signed with began to be live here, and when it was replaced.
@@ -219,6 +226,8 @@ class World:
             after(random.random() * random.choice((100.0, 20_000.0)), self._deploy)
         if random.random() < 0.12:
             after(random.random() * random.choice((60.0, 10_000.0)), self._erase)
+        if random.random() < 0.05:
+            after(random.random() * 60.0, lambda: self.put_poison(random.choice(tuple(self.mappings))))
 
     def _deploy(self) -> None:
         self._happens(Accident.DEPLOYED)
@@ -284,6 +293,12 @@ class World:
         self.erased[key] = tombstone.erased_at
         self.stream.poke()
 
+    def put_poison(self, url: str) -> None:
+        self._happens(Accident.POISONED)
+        self.poison.append(f"no event at all, {len(self.poison)}")
+        self.stack.sqs.call("SendMessage", {"QueueUrl": url, "MessageBody": self.poison[-1]})
+        self._poke(url)
+
     # ── what follows ─────────────────────────────────────────────────────────────────────────────────────
 
     def _applied(self, operation: str, parameters: Mapping[str, Any], answer: dict[str, Any]) -> None:
@@ -334,10 +349,11 @@ class World:
             raise Violation("no limbo", f"left: {', '.join(left) or 'the stream'}")
 
     def _operate(self) -> bool:
-        """Redrives the DLQs and feeds what Zoom gave up; returns whether there was anything to do."""
+        """Redrives the DLQs, feeds what Zoom gave up, announces what the stream did; returns whether it had to."""
         busy = False
         for name in _DLQS:
             source, target = self.stack.queues[name], self.stack.queues[name.replace("DLQ", "Queue")]
+            self._delete(source, lambda message: message["Body"] in self.poison)
             if self.stack.sqs.messages(source):
                 self._happens(Accident.REDRIVEN)
                 self.stack.sqs.move(source, target)
@@ -350,7 +366,32 @@ class World:
             self._happens(Accident.RECOVERED)
             self.zoom.send(webhook_at_once(webhook))
             busy = True
+        if self.stream.given_up and Accident.ANNOUNCED not in self.accidents and not busy:
+            self._happens(Accident.ANNOUNCED)
+            self._announce()
+            busy = True
         return busy
+
+    def _delete(self, url: str, which: Callable[[Mapping[str, Any]], bool]) -> None:
+        """Deletes messages of a DLQ, which an operator has looked at."""
+        for _ in self.stack.sqs.messages(url):
+            looked_at = self.stack.sqs.call(
+                "ReceiveMessage", {"QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0}
+            ).get("Messages", [])
+            for message in filter(which, looked_at):
+                self.deleted.append(message["Body"])
+                handle = message["ReceiptHandle"]
+                self.stack.sqs.call("DeleteMessage", {"QueueUrl": url, "ReceiptHandle": handle})
+
+    def _announce(self) -> None:
+        """Announces the present state of all bookings, as the operator's command does."""
+        self._delete(self.stack.queues["BookingEventsDLQ"], lambda _message: True)
+        client = _OperatorsClient("events", self.stack.events, self._applied)
+        share = self.settings["SHARE_ACCESS_LINKS"] == "true"
+        items = cast("Any", list(self._items().values()))
+        bus = EventBridgeBus(client, self.stack.bus_arn, BoundedCalls(threads=1))
+        announced = publish(bus, list(announcements_of(items, None, share=share)))
+        assert not announced.not_announced
 
     # ── judgement ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -360,7 +401,12 @@ class World:
     def _check(self) -> None:
         self.oracle.check_published(self.webhooks)
         self.oracle.check_table(self._items(), self.webhooks, self.erased)
-        self.oracle.check_changes(self.stack.dynamodb.stream(self.stack.table))
+        if not set(self.poison) <= set(self.deleted):
+            raise Violation("no limbo", "a poison message is not in the DLQ")
+        if self.stream.given_up:
+            self.oracle.check_present_state(self._items())
+        else:
+            self.oracle.check_changes(self.stack.dynamodb.stream(self.stack.table))
 
     def _afterwards(self) -> None:
         """Does one of the things that cost as much again, or none of them."""
@@ -442,6 +488,21 @@ class World:
         back = [key for key, item in self._items().items() if "erased_at" not in item]
         if back or self.oracle.ids().keys() != ids:
             raise Violation("not resurrected", f"{sorted(back)} came back")
+
+
+class _OperatorsClient(StrictClient):
+    """A client whose calls succeed, and are seen."""
+
+    def __init__(
+        self, name: str, service: Any, applied: Callable[[str, Mapping[str, Any], dict[str, Any]], None]
+    ) -> None:
+        super().__init__(name, service)
+        self._applied = applied
+
+    def _invoke(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        answer = super()._invoke(operation, parameters)
+        self._applied(operation, parameters, answer)
+        return answer
 
 
 class _Nothing:
