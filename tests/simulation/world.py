@@ -349,7 +349,7 @@ class World:
             raise Violation("no limbo", f"left: {', '.join(left) or 'the stream'}")
 
     def _operate(self) -> bool:
-        """Redrives the DLQs, feeds what Zoom gave up, announces what the stream did; returns whether it had to."""
+        """Redrives, feeds what Zoom gave up, announces what the stream gave up; returns if it had to."""
         busy = False
         for name in _DLQS:
             source, target = self.stack.queues[name], self.stack.queues[name.replace("DLQ", "Queue")]
