@@ -1,4 +1,4 @@
-"""`bookings recover`: feeds through the door what Zoom tried to deliver in vain."""
+"""`bookings recover`: feeds through the door what Zoom tried to deliver in vain; if asked, the rest too."""
 
 import hashlib
 import os
@@ -49,13 +49,14 @@ _SAID = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Missing:
-    """A delivery that did not arrive, however often it was tried.
+class Delivery:
+    """A body that Zoom tried to deliver, and that goes through the door again.
 
     Attributes:
         event_time: milliseconds since 1970; None where the body doesn't say it.
-        last: its last try.
-        tries: how many of them failed.
+        last: the last try that failed; of what was delivered well the last that succeeded.
+        failed_tries: how many failed.
+        delivered: whether it was answered with success in the end, under each id it was sent under.
     """
 
     event: str
@@ -63,18 +64,20 @@ class Missing:
     booking_id: str | None
     body: bytes = field(repr=False)
     last: Try
-    tries: int
+    failed_tries: int
+    delivered: bool
 
     def as_dict(self) -> dict[str, Any]:
-        return {
+        told = {
             "booking_id": self.booking_id,
             "event": self.event,
             "event_time": None if self.event_time is None else event_time_text(self.event_time),
             "request_id": self.last.request_id,
-            "failed_tries": self.tries,
+            "failed_tries": self.failed_tries,
             "last_status": self.last.status,
             "failed_reason_type": self.last.failed_reason,
         }
+        return told | {"delivered": True} if self.delivered else told
 
 
 def recover(
@@ -93,6 +96,13 @@ def recover(
             "--app-id", metavar="ID", envvar="ZOOM_APP_ID", help="The Zoom app that has the subscription."
         ),
     ] = "",
+    delivered: Annotated[
+        bool,
+        typer.Option(
+            "--delivered",
+            help="Also what Zoom delivered well, for what was lost after it had been answered 200.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only list them; no stack is needed, and nothing is sent.")
     ] = False,
@@ -103,8 +113,9 @@ def recover(
     """Find in Zoom's delivery log what failed for good, and post it to the stack's webhook.
 
     Each delivery is signed anew with the stack's own secret. That is safe at any time, as a delivery that
-    came before changes nothing. The log is read with ZOOM_ACCOUNT_ID, ZOOM_CLIENT_ID and ZOOM_CLIENT_SECRET
-    of a Server-to-Server OAuth app with the scope marketplace_app:read:admin.
+    came before changes nothing. With --delivered, what Zoom delivered well is posted, too. The log is read
+    with ZOOM_ACCOUNT_ID, ZOOM_CLIENT_ID and ZOOM_CLIENT_SECRET of a Server-to-Server OAuth app with the
+    scope marketplace_app:read:admin.
 
     Exit code 0 if each delivery was accepted, 3 if the others were put into quarantine, 1 if one was not
     taken or the log could not be read, 2 for a wrong call.
@@ -113,10 +124,10 @@ def recover(
         begin = since_when("--since", since)
         log = _log(app_id)
         target = None if dry_run else find_stack(local=local, name=stack)
-        missing, unreadable = _missing(log, begin)
-        secret = target.secret() if target and missing else ""
+        found, unreadable = _found(log, begin, delivered=delivered)
+        secret = target.secret() if target and found else ""
         reports = []
-        for delivery in missing:
+        for delivery in found:
             report = delivery.as_dict()
             if target:
                 report |= _fed(delivery, target.webhook_url, secret)
@@ -126,7 +137,7 @@ def recover(
     if as_json:
         print_json({"deliveries": reports, "unreadable": unreadable})
     else:
-        _show_sum(reports, unreadable, dry_run=dry_run)
+        _show_sum(reports, unreadable, delivered=delivered, dry_run=dry_run)
     outcomes = {report.get("outcome") for report in reports}
     if unreadable or outcomes & {Outcome.REFUSED, Outcome.NO_ANSWER}:
         raise typer.Exit(1)
@@ -155,27 +166,46 @@ def _log(app_id: str) -> ZoomLog:
     )
 
 
-def _missing(log: ZoomLog, begin: datetime) -> tuple[list[Missing], int]:
-    """Returns what failed for good since then, the oldest event first, and how many tries can't be read."""
-    failed = [found for found in log.tries(Kept.FAILED) if _ours(found)]
-    unreadable = sum(found.body is None or found.event is None for found in failed)
-    by_body: dict[bytes, list[Try]] = {}
-    for found in failed:
-        if found.body is not None and found.event is not None:
-            by_body.setdefault(found.body, []).append(found)
-    # What succeeded at once has not failed before, so of what succeeded only the retries are asked for.
-    succeeded = [
-        found for number in _RETRIES if by_body for found in log.tries(Kept.SUCCEEDED, retry_num=number)
-    ]
+def _found(log: ZoomLog, begin: datetime, *, delivered: bool) -> tuple[list[Delivery], int]:
+    """Returns what is to be fed of since then, the oldest event first, and how many tries can't be read."""
+    failed = [each for each in log.tries(Kept.FAILED) if _ours(each)]
+    failed_by_body = _by_body(failed)
+    # The log's own filter tells failure from success; no document says how an entry does.
+    if delivered:
+        succeeded = [each for each in log.tries(Kept.SUCCEEDED) if _ours(each)]
+    else:
+        # What succeeded at once has not failed before, so of what succeeded only the retries are asked for.
+        succeeded = [
+            each
+            for number in _RETRIES
+            if failed_by_body
+            for each in log.tries(Kept.SUCCEEDED, retry_num=number)
+        ]
     arrived = _last_numbers(succeeded)
-    missing = [
-        _missing_of(tries)
-        for tries in by_body.values()
+    found = {
+        body: _delivery_of(tries, failed_tries=len(tries), delivered=False)
+        for body, tries in failed_by_body.items()
         if any(not key[0] or arrived.get(key, -1) < number for key, number in _last_numbers(tries).items())
-    ]
+    }
+    if delivered:
+        found = {
+            body: _delivery_of(tries, failed_tries=len(failed_by_body.get(body, ())), delivered=True)
+            for body, tries in _by_body(succeeded).items()
+        } | found
     from_ms = begin.timestamp() * 1000
-    wanted = [each for each in missing if each.event_time is None or each.event_time >= from_ms]
+    wanted = [each for each in found.values() if each.event_time is None or each.event_time >= from_ms]
+    read = [*failed, *succeeded] if delivered else failed
+    unreadable = sum(each.body is None or each.event is None for each in read)
     return sorted(wanted, key=lambda each: (each.event_time or 0, each.event)), unreadable
+
+
+def _by_body(tries: Iterable[Try]) -> dict[bytes, list[Try]]:
+    """Returns the tries that can be read."""
+    by_body: dict[bytes, list[Try]] = {}
+    for each in tries:
+        if each.body is not None and each.event is not None:
+            by_body.setdefault(each.body, []).append(each)
+    return by_body
 
 
 def _ours(found: Try) -> bool:
@@ -196,7 +226,7 @@ def _last_numbers(tries: Iterable[Try]) -> dict[tuple[str, bytes], int]:
     return numbers
 
 
-def _missing_of(tries: list[Try]) -> Missing:
+def _delivery_of(tries: list[Try], *, failed_tries: int, delivered: bool) -> Delivery:
     last = max(tries, key=lambda found: found.number)
     content = last.content or {}
     booking_id, event_time = None, None
@@ -207,17 +237,18 @@ def _missing_of(tries: list[Try]) -> Missing:
         stamp = content.get("event_ts")
         if isinstance(stamp, int) and not isinstance(stamp, bool):
             event_time = event_time_of(stamp)
-    return Missing(
+    return Delivery(
         event=last.event or "",
         event_time=event_time if event_time is not None and 0 <= event_time < _END_OF_TIME_MS else None,
         booking_id=booking_id,
         body=last.body or b"",
         last=last,
-        tries=len(tries),
+        failed_tries=failed_tries,
+        delivered=delivered,
     )
 
 
-def _fed(delivery: Missing, url: str, secret: str) -> dict[str, Any]:
+def _fed(delivery: Delivery, url: str, secret: str) -> dict[str, Any]:
     """Posts a delivery and returns what came of it; one that fails holds up no other."""
     try:
         sent = post(url, delivery.body, secret, request_id=delivery.last.request_id)
@@ -236,10 +267,8 @@ def _outcome(sent: Sent) -> Outcome:
 
 
 def _show(report: Mapping[str, Any]) -> None:
-    last = report["last_status"] or report["failed_reason_type"] or "unknown"
     lines = [
-        f"{report['event_time'] or 'time unknown'} {report['event']}, failed {report['failed_tries']} x, "
-        f"last with {last}",
+        f"{report['event_time'] or 'time unknown'} {report['event']}, {_tried(report)}",
         f"  {report['booking_id'] or 'booking unknown'}",
     ]
     out = console()
@@ -250,18 +279,30 @@ def _show(report: Mapping[str, Any]) -> None:
         out.print(Text.assemble("  ", (printable(answer), style)), soft_wrap=True)
 
 
-def _show_sum(reports: list[dict[str, Any]], unreadable: int, *, dry_run: bool) -> None:
+def _tried(report: Mapping[str, Any]) -> str:
+    failed = f"failed {report['failed_tries']} x"
+    if report.get("delivered"):
+        return f"{failed}, then delivered" if report["failed_tries"] else "delivered"
+    return f"{failed}, last with {report['last_status'] or report['failed_reason_type'] or 'unknown'}"
+
+
+def _show_sum(reports: list[dict[str, Any]], unreadable: int, *, delivered: bool, dry_run: bool) -> None:
     out = console()
+    found = _many(len(reports))
+    if delivered:
+        well = sum("delivered" in report for report in reports)
+        found += f" ({well} delivered well, {len(reports) - well} failed for good)"
     if not reports:
-        out.print(Text("Zoom's delivery log holds no delivery of the Scheduler that failed for good."))
+        which = "" if delivered else " that failed for good"
+        out.print(Text(f"Zoom's delivery log holds no delivery of the Scheduler{which}."))
     elif dry_run:
-        out.print(Text(f"Found {_many(len(reports))}; nothing was sent."))
+        out.print(Text(f"Found {found}; nothing was sent."))
     else:
         counts = {each: sum(report["outcome"] is each for report in reports) for each in Outcome}
         not_taken = counts[Outcome.REFUSED] + counts[Outcome.NO_ANSWER]
         out.print(
             Text(
-                f"Found {_many(len(reports))}: {counts[Outcome.ACCEPTED]} accepted, "
+                f"Found {found}: {counts[Outcome.ACCEPTED]} accepted, "
                 f"{counts[Outcome.QUARANTINED]} in quarantine, {not_taken} not taken."
             )
         )
@@ -270,7 +311,8 @@ def _show_sum(reports: list[dict[str, Any]], unreadable: int, *, dry_run: bool) 
         if any(report["answer"] == HTTPStatus.UNAUTHORIZED for report in reports):
             out.print(Text("401: the webhook may know a token that was just stored a minute later only."))
     if unreadable:
-        tries = "1 failed try has" if unreadable == 1 else f"{unreadable} failed tries have"
+        kind = "" if delivered else "failed "
+        tries = f"1 {kind}try has" if unreadable == 1 else f"{unreadable} {kind}tries have"
         out.print(Text(f"{tries} no body in Zoom's delivery log that could be sent.", style="bold red"))
 
 

@@ -259,6 +259,168 @@ def test_a_deployed_stack_is_fed_too(deployed: Deployed, webhook: Server, zoom: 
     assert posted(webhook) == [(IDS[0], created())]
 
 
+# ── what was delivered well ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_was_delivered_well_is_posted_too_if_asked_for(
+    local: Local, webhook: Server, zoom: zoom_api.FakeZoom
+) -> None:
+    newest, between, oldest = (created(NOW_MS - hours * HOUR_MS, f"evt-{hours}") for hours in (1, 2, 3))
+    zoom.log(newest, IDS[0], 200)
+    zoom.log(between, IDS[1], 503, 503, 503, 503)
+    zoom.log(oldest, IDS[2], 200)
+    zoom.log(created(NOW_MS - 8 * 24 * HOUR_MS, "too-old"), IDS[3], 200)
+    zoom.log(samples.raw({"event": "meeting.started", "event_ts": NOW_MS}), IDS[4], 200)
+
+    result = recovered("--local", "--delivered")
+
+    assert result.exit_code == 0, result.stderr
+    assert posted(webhook) == [(IDS[2], oldest), (IDS[1], between), (IDS[0], newest)]
+
+
+def test_a_body_that_failed_on_one_try_and_succeeded_on_another_is_posted_once(
+    local: Local, webhook: Server, zoom: zoom_api.FakeZoom
+) -> None:
+    zoom.log(created(), IDS[0], 503, 503, 200)
+    zoom.log(created(), IDS[1], 200)
+
+    result = recovered("--local", "--delivered", "--json")
+
+    assert posted(webhook) == [(IDS[0], created())]
+    [told] = json.loads(result.stdout)["deliveries"]
+    assert (told["failed_tries"], told["last_status"], told["delivered"]) == (2, "200", True)
+
+
+def test_a_body_that_failed_for_good_at_one_subscription_is_told_as_failed_and_posted_once(
+    local: Local, webhook: Server, zoom: zoom_api.FakeZoom
+) -> None:
+    zoom.log(created(), IDS[0], 200)
+    zoom.log(created(), IDS[1], 503, 503)
+
+    result = recovered("--local", "--delivered", "--json")
+
+    assert posted(webhook) == [(IDS[1], created())]
+    [told] = json.loads(result.stdout)["deliveries"]
+    assert (told["failed_tries"], told["last_status"], told.get("delivered")) == (2, "503", None)
+
+
+def test_each_page_of_what_was_delivered_well_is_read(
+    local: Local, webhook: Server, zoom: zoom_api.FakeZoom
+) -> None:
+    zoom.page = 2
+    bodies = [created(NOW_MS - HOUR_MS + number, f"evt-{number}") for number in range(5)]
+    for number, body in enumerate(bodies):
+        zoom.log(body, IDS[number], 200)
+
+    recovered("--local", "--delivered")
+
+    assert [body for _, body in posted(webhook)] == bodies
+
+
+def test_a_person_sees_what_was_delivered_well_apart(
+    local: Local, webhook: Server, zoom: zoom_api.FakeZoom
+) -> None:
+    for number, statuses in enumerate([(200,), (503, 503, 200), (503, 500)]):
+        zoom.log(created(1_795_165_200_000 + 1000 * number, f"evt-{number}"), IDS[number], *statuses)
+
+    result = recovered("--local", "--since", "2026-11-01", "--delivered")
+
+    lines = result.stdout.splitlines()
+    assert [line for line in lines if not line.startswith("  ")] == [
+        "2026-11-20T09:00:00Z scheduler.scheduled_event_created, delivered",
+        "2026-11-20T09:00:01Z scheduler.scheduled_event_created, failed 2 x, then delivered",
+        "2026-11-20T09:00:02Z scheduler.scheduled_event_created, failed 2 x, last with 500",
+        "Found 3 deliveries (2 delivered well, 1 failed for good): 3 accepted, 0 in quarantine, 0 not taken.",
+    ]
+
+
+def test_a_program_gets_what_was_delivered_well_apart(
+    local: Local, webhook: Server, zoom: zoom_api.FakeZoom
+) -> None:
+    zoom.log(created(1_795_165_200_000), IDS[0], 200)
+
+    result = recovered("--local", "--since", "2026-11-01", "--delivered", "--json")
+
+    assert json.loads(result.stdout) == {
+        "deliveries": [
+            {
+                "booking_id": booking_id_of("evt-1", f"{CANARY}@example.com"),
+                "event": "scheduler.scheduled_event_created",
+                "event_time": "2026-11-20T09:00:00Z",
+                "request_id": IDS[0],
+                "failed_tries": 0,
+                "last_status": "200",
+                "failed_reason_type": None,
+                "delivered": True,
+                "answer": 200,
+                "outcome": "accepted",
+            }
+        ],
+        "unreadable": 0,
+    }
+
+
+def test_a_dry_run_lists_what_was_delivered_well(webhook: Server, zoom: zoom_api.FakeZoom) -> None:
+    zoom.log(created(), IDS[0], 200)
+
+    result = recovered("--dry-run", "--delivered")
+
+    assert result.exit_code == 0
+    last = "Found 1 delivery (1 delivered well, 0 failed for good); nothing was sent."
+    assert result.stdout.splitlines()[-1] == last
+    assert webhook.requests == []
+
+
+def test_an_empty_log_is_told_as_such(local: Local, webhook: Server, zoom: zoom_api.FakeZoom) -> None:
+    result = recovered("--local", "--delivered")
+
+    assert result.exit_code == 0
+    assert result.stdout == "Zoom's delivery log holds no delivery of the Scheduler.\n"
+    assert (local.secret_reads, webhook.requests) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--delivered"], "2 tries have no body in Zoom's delivery log that could be sent."),
+        ([], "1 failed try has no body in Zoom's delivery log that could be sent."),
+    ],
+)
+def test_what_was_delivered_well_and_has_no_body_is_told_where_it_was_asked_for(
+    local: Local,
+    webhook: Server,
+    zoom: zoom_api.FakeZoom,
+    options: list[str],
+    told: str,
+) -> None:
+    zoom.log(None, IDS[0], 200)
+    zoom.log(None, IDS[1], 503)
+
+    result = recovered("--local", *options)
+
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1] == told
+    assert webhook.requests == []
+
+
+@pytest.mark.parametrize(
+    ("status", "content_type", "exit_code"),
+    [(200, "application/json", 0), (400, "application/problem+json", 3), (503, "application/json", 1)],
+)
+def test_what_was_delivered_well_ends_by_its_answer_too(
+    local: Local,
+    webhook: Server,
+    zoom: zoom_api.FakeZoom,
+    status: int,
+    content_type: str,
+    exit_code: int,
+) -> None:
+    webhook.statuses, webhook.content_type = [status], content_type
+    zoom.log(created(), IDS[0], 200)
+
+    assert recovered("--local", "--delivered").exit_code == exit_code
+
+
 # ── since when ────────────────────────────────────────────────────────────────────────────────────────────
 
 
