@@ -429,12 +429,7 @@ def _each(entries: Sequence[Mapping[str, Any]], do: Callable[[Mapping[str, Any]]
             failed.append({"Id": entry["Id"], "SenderFault": True, "Code": code, "Message": error.message})
         else:
             successful.append({"Id": entry["Id"]})
-    answer: dict[str, Any] = {}
-    if successful:
-        answer["Successful"] = successful
-    if failed:
-        answer["Failed"] = failed
-    return answer
+    return {"Successful": successful, "Failed": failed}
 
 
 def _check_batch(entries: Sequence[Mapping[str, Any]]) -> None:
@@ -467,7 +462,7 @@ def _wanted_attributes(parameters: Mapping[str, Any]) -> set[str] | None:
         return None
     unknown = wanted - _SYSTEM_ATTRIBUTES
     if unknown:
-        raise AWSError("InvalidAttributeName", f"Unknown Attribute {sorted(unknown)[0]}.")
+        raise _invalid(f"Unknown Attribute {sorted(unknown)[0]}.")
     return wanted
 
 
