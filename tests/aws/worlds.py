@@ -8,6 +8,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import boto3
@@ -186,8 +187,7 @@ class MotoWorld(World):
         return moto
 
     def client(self, service_name: str) -> Any:
-        make: Any = boto3.client
-        return make(service_name)
+        return _boto3_client(service_name)
 
     def secret(self, name: str, value: str) -> str:
         return str(self.client("secretsmanager").create_secret(Name=name, SecretString=value)["ARN"])
@@ -255,6 +255,13 @@ class MotoWorld(World):
             "ShardIterator"
         ]
         return [_change(record) for record in streams.get_records(ShardIterator=iterator)["Records"]]
+
+
+@cache
+def _boto3_client(service_name: str) -> Any:
+    """Returns a client for all tests: moto stands behind it while it is active, and making one is slow."""
+    make: Any = boto3.client
+    return make(service_name)
 
 
 def _change(record: Mapping[str, Any]) -> dict[str, Any]:
