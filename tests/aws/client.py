@@ -103,7 +103,7 @@ def exceptions_of(service_name: str) -> BaseClientExceptions:
 @cache
 def _paginator_model(service_name: str) -> PaginatorModel:
     loader: Any = _session().get_component("data_loader")
-    return PaginatorModel(loader.load_service_model(service_name, "paginators-1")["pagination"])
+    return PaginatorModel(loader.load_service_model(service_name, "paginators-1"))
 
 
 def check_parameters(service_name: str, operation: str, parameters: Mapping[str, Any]) -> None:

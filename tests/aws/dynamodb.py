@@ -548,10 +548,11 @@ def _page(found: Iterator[tuple[str, _Stored]], limit: int | None) -> tuple[list
     page: list[tuple[str, _Stored]] = []
     size = 0
     for each in found:
-        page.append(each)
         size += each[1].size
-        # It stops at the limit without a look at whether more follows.
-        if len(page) == limit or size >= MAX_PAGE_BYTES:
+        if size > MAX_PAGE_BYTES:
+            return page, True
+        page.append(each)
+        if len(page) == limit:  # it stops without a look at whether more follows
             return page, True
     return page, False
 

@@ -8,6 +8,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from enum import Enum
 from functools import cache
 from typing import Any
 
@@ -287,3 +288,24 @@ def only_aws_refuses(world: World, answer: Any, code: str) -> None:
         assert answer == code
     else:
         assert not isinstance(answer, str), "moto has learnt it: the script can say the same of both"
+
+
+class ByMoto(Enum):
+    """What moto does with a call that AWS refuses."""
+
+    REFUSES = "says the same"
+    TAKES = "takes it"
+    FAILS = "fails itself, with an error of its own code"
+
+
+def check_refusal(
+    world: World, call: Callable[[], Any], by_moto: ByMoto, code: str = "ValidationException"
+) -> None:
+    """Checks that AWS refuses a call with a code, and that moto does what it is known for."""
+    if isinstance(world, StrictWorld) or by_moto is ByMoto.REFUSES:
+        assert said(call) == code
+    elif by_moto is ByMoto.TAKES:
+        assert not isinstance(said(call), str), "moto has learnt it: the script can say the same of both"
+    else:
+        with pytest.raises(Exception, match=r"\A(?!An error occurred)"):
+            call()
