@@ -240,8 +240,9 @@ def test_a_visibility_beyond_12_hours_is_refused(world: World) -> None:
 def test_all_extensions_of_a_receive_together_last_12_hours(world: World) -> None:
     queue = Queue(world, visibility_seconds=43_200)
     queue.send()
+    world.wait(3600)
     (message,) = queue.receive()
-    world.wait(1)
+    world.clock.advance(1)
     assert queue.hide(message["ReceiptHandle"], 43_200) == "InvalidParameterValue"
     # "Visibility timeout" in the developer guide: from the receive on. moto counts from the sending on.
     assert queue.hide(message["ReceiptHandle"], 43_199) == world.either(aws={}, moto="InvalidParameterValue")
@@ -253,6 +254,14 @@ def test_what_is_no_receipt_handle_is_refused(world: World) -> None:
     assert queue.delete("no-handle") == world.either(
         aws="ReceiptHandleIsInvalid", moto="ReceiptHandleIsInvalid"
     )
+
+
+def test_a_handle_of_another_queue_is_none(strict: StrictWorld) -> None:
+    queue, other = Queue(strict), Queue(strict, "other")
+    queue.send()
+    (message,) = queue.receive()
+    assert other.hide(message["ReceiptHandle"], 60) == "ReceiptHandleIsInvalid"
+    assert other.delete(message["ReceiptHandle"]) == "ReceiptHandleIsInvalid"
 
 
 def test_a_message_that_is_gone_can_not_be_hidden(world: World) -> None:
@@ -450,6 +459,24 @@ def test_the_dead_letters_keep_a_message_from_its_first_sending_on(world: World)
     world.wait(3601)
     assert dead.receive() == []
     assert dead.counts() == world.either(aws=("0", "0"), moto=("0", "1"))
+
+
+def test_an_older_message_may_come_to_the_dead_letters_later_and_is_gone_first(strict: StrictWorld) -> None:
+    dead = Queue(strict, "dead", retention_seconds=3600)
+    queue = Queue(strict, dead_letters=dead.url, max_receives=1)
+    queue.send("older")
+    (older,) = queue.receive()
+    queue.hide(older["ReceiptHandle"], 1000)
+    strict.clock.advance(100)
+    queue.send("newer")
+    for seconds in (0, 500, 500):  # the newer one is buried first
+        strict.clock.advance(seconds)
+        queue.receive()
+    assert [each.body for each in strict.sqs.messages(dead.url)] == ["newer", "older"]
+    strict.clock.advance(3600 - 1100)
+    assert [each.body for each in strict.sqs.messages(dead.url)] == ["newer"]
+    strict.clock.advance(100)
+    assert strict.sqs.messages(dead.url) == []
 
 
 def test_a_moved_message_is_a_new_one(strict: StrictWorld) -> None:
