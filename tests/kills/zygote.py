@@ -6,6 +6,9 @@ lines of JSON on standard input; says on standard output what became of its chil
 alone: without `site` and without the folder it stands in, so it imports nothing of the tests.
 """
 
+import functools
+import gc
+import importlib
 import json
 import os
 import select
@@ -112,12 +115,34 @@ class Zygote:
             os._exit(1)
 
 
+def preload() -> None:
+    """Imports what is not ours, and reads botocore's models once for all: each child would parse them anew."""
+    for module in _PRELOADED:
+        importlib.import_module(module)
+    from botocore import loaders  # noqa: PLC0415 - found only on the artefact's path
+
+    for method in ("exists", "load_file"):
+        read_once = functools.cache(getattr(loaders.JSONFileLoader(), method))
+        setattr(loaders.JSONFileLoader, method, staticmethod(read_once))
+    loader = loaders.create_loader()
+    loader.list_available_services("service-2")
+    for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
+        loader.load_data(name)
+    for service in ("dynamodb", "events", "secretsmanager", "sqs"):
+        for kind in ("service-2", "endpoint-rule-set-1"):
+            loader.load_service_model(service, kind)
+    from pydantic import BaseModel  # noqa: PLC0415
+
+    type("Model", (BaseModel,), {})  # most of pydantic is imported by the first model
+    gc.collect()
+    gc.freeze()  # what all children share stays shared
+
+
 def say(told: dict[str, Any]) -> None:
     os.write(1, json.dumps(told).encode() + b"\n")
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
-    for module in _PRELOADED:
-        __import__(module)
+    preload()
     Zygote().run()
