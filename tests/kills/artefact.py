@@ -15,6 +15,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers/runtime"
@@ -66,7 +67,7 @@ class Artefact:
         if text.count(old) != 1:
             raise ValueError(f"{module} holds {text.count(old)} times: {old}")
         path.write_text(text.replace(old, new))
-        mode = compileall.PycInvalidationMode.UNCHECKED_HASH
+        mode = PycInvalidationMode.UNCHECKED_HASH
         if not compileall.compile_file(str(path), quiet=1, force=True, invalidation_mode=mode):
             raise ValueError(f"{module} is no Python any more")
 

@@ -1,14 +1,13 @@
 """One run: the artefact, the processes, rounds until enough were killed, and everything cleared away again."""
 
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.kills.artefact import Artefact
-from tests.kills.environments import Processes
+from tests.kills.environments import FunctionError, Processes
 from tests.kills.judge import Violation
-from tests.kills.world import AWS, Tally, World
+from tests.kills.world import AWS, Stuck, Tally, World
 
 
 async def run(
@@ -30,8 +29,17 @@ async def run(
                 number = world.tally.rounds + 1
                 try:
                     await world.round(number)
-                except BaseException as error:
+                except (Violation, FunctionError, Stuck) as error:
                     error.add_note(f"seed {seed}, round {number}, after {world.tally.killed} kills")
+                    for log in sorted(logs.iterdir()):
+                        for line in errors_in(log):
+                            error.add_note(f"{log.stem}: {line}")
                     raise
                 progress(world.tally)
             return world.tally
+
+
+def errors_in(log: Path) -> list[str]:
+    """Returns what a function logged last that is no everyday line; a process killed mid-line leaves some."""
+    lines = log.read_text(errors="replace").splitlines()
+    return [line[:300] for line in lines if '"level":"ERROR"' in line or not line.startswith("{")][-5:]

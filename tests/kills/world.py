@@ -170,6 +170,8 @@ class World:
                     task.cancel()
         except TimeoutError:
             raise Stuck(f"a round was not done after {ROUND_SECONDS} s") from None
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None  # the others are what it brought about
         if not await self._aws.tell({"do": "settle"}):
             raise Stuck("a dead process still holds a connection")
         outcome = await self._aws.order("outcome")

@@ -48,25 +48,32 @@ class Zygote:
 
     def run(self) -> None:
         """Obeys until standard input ends, then leaves no child alive."""
+        try:
+            self._obey_all()
+        except BrokenPipeError:
+            pass  # whoever started this is gone, which standard input would have said next
+        finally:
+            for process in self._children:
+                os.kill(process, signal.SIGKILL)
+            for process in self._children:
+                os.waitpid(process, 0)
+
+    def _obey_all(self) -> None:
         pending = b""
         say({"ready": os.getpid()})
         while True:
             readable, _, _ = select.select([0, self._wake], [], [])
             if self._wake in readable:
                 os.read(self._wake, 4096)
-            self._mourn(os.WNOHANG)
+            self._mourn()
             if 0 not in readable:
                 continue
             told = os.read(0, 1 << 16)
             if not told:
-                break
+                return
             *lines, pending = (pending + told).split(b"\n")
             for line in lines:
                 self._obey(json.loads(line))
-        for process in list(self._children):
-            os.kill(process, signal.SIGKILL)
-        while self._children:
-            self._mourn(0)
 
     def _obey(self, order: dict[str, Any]) -> None:
         if order["do"] == "start":
@@ -80,9 +87,9 @@ class Zygote:
                 if name == order["id"]:
                     os.kill(process, signal.SIGKILL)
 
-    def _mourn(self, options: int) -> None:
+    def _mourn(self) -> None:
         while self._children:
-            process, status = os.waitpid(-1, options)
+            process, status = os.waitpid(-1, os.WNOHANG)
             if not process:
                 return
             say({"ended": self._children.pop(process), "status": os.waitstatus_to_exitcode(status)})
