@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from collections import defaultdict
+from random import Random
 from typing import Any
 
 from tests.aws.errors import AWSError
@@ -18,6 +19,7 @@ from tests.kills import wire
 from tests.kills.cloud import Cloud
 
 SETTLE_SECONDS = 10
+LATEST_SECONDS = 0.2  # of a call that is applied when its caller is dead
 
 _CALLER = re.compile(r"Credential=([^/]+)/")
 _SERVICES = {
@@ -36,6 +38,7 @@ class Server:
         self._trigger: dict[str, tuple[int, str]] = {}
         self._calls: dict[str, int] = defaultdict(int)
         self._alive: set[str] = set()
+        self._chance = Random(0)  # noqa: S311 - chance of a test, from a seed that is printed
         self._connections: dict[asyncio.StreamWriter, str | None] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -47,8 +50,13 @@ class Server:
                 caller = _CALLER.search(request.headers["authorization"])
                 assert caller
                 self._connections[writer] = caller[1]
-                reply = self._answer(caller[1], request)
-                if reply is None:
+                reached = self._reaches_its_end(caller[1])
+                if reached:
+                    say({"reached": caller[1]})
+                if reached == "late":
+                    await asyncio.sleep(self._chance.uniform(0, LATEST_SECONDS))
+                reply = b"" if reached == "before" else self._answer(request)
+                if reached:
                     await reader.read()  # no answer: it waits until it is dead
                     break
                 writer.write(reply)
@@ -75,20 +83,20 @@ class Server:
                 return await self._settle()
             case "reset":
                 self._cloud = Cloud(self.url, order["seed"])
+                self._chance = Random(order["seed"])  # noqa: S311 - as above
             case _:
                 return getattr(self._cloud, order["do"])(**order["with"])
         return None
 
-    def _answer(self, caller: str, request: wire.Request) -> bytes | None:
-        """Returns the answer to a call; None where its caller is to die without one."""
+    def _reaches_its_end(self, caller: str) -> str | None:
+        """Returns how the call is to be taken that ends its caller; None for every other call."""
         self._calls[caller] += 1
+        number, how = self._trigger.get(caller, (0, ""))
+        return how if number == self._calls[caller] else None
+
+    def _answer(self, request: wire.Request) -> bytes:
+        """Returns the answer to a call."""
         prefix, _, operation = request.headers["x-amz-target"].partition(".")
-        number, when = self._trigger.get(caller, (0, ""))
-        reached = number == self._calls[caller]
-        if reached:
-            say({"reached": caller})
-            if when == "before":
-                return None
         headers = {"content-type": "application/x-amz-json-1.1"}
         try:
             parameters = json.loads(request.body, object_hook=with_bytes)
@@ -97,8 +105,6 @@ class Server:
             result, status = {"__type": error.code, "message": error.message, **error.extra}, error.status
             if error.query_code:
                 headers["x-amzn-query-error"] = f"{error.query_code};Sender"
-        if reached:
-            return None
         body = json.dumps(result, default=wire.plain).encode()
         return wire.response(status, body, headers)
 

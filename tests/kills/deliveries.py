@@ -11,7 +11,7 @@ from bookings.zoom.signature import sign
 from tests import samples
 from tests.kills.stack import TOKEN
 
-BOOKINGS = 5  # of a round
+BOOKINGS = (2, 5)  # of a round; the fewer, the more is written to one at the same time
 TWICE = 0.25  # of the deliveries, how many Zoom sends again though they were taken
 STEP_MS = (0, 1, 1000, 30_000, 60_000, 3_600_000)  # between two events of a booking
 
@@ -19,7 +19,7 @@ STEP_MS = (0, 1, 1000, 30_000, 60_000, 3_600_000)  # between two events of a boo
 def draw(chance: Random, number: int) -> list[str]:
     """Returns the bodies of a round; `number` makes its bookings new ones."""
     posts = []
-    for booking in range(BOOKINGS):
+    for booking in range(chance.choice(BOOKINGS)):
         bodies = [json.dumps(body) for body in _history(chance, f"event-{number}-{booking}")]
         posts += bodies + [body for body in bodies if chance.random() < TWICE]
     chance.shuffle(posts)
@@ -53,10 +53,10 @@ def http_event(body: str) -> dict[str, Any]:
 
 
 def _history(chance: Random, event_id: str) -> list[dict[str, Any]]:
-    """Returns one to five bodies about one booking."""
+    """Returns one to seven bodies about one booking."""
     at = int(time.time() * 1000) - 86_400_000
     history = [samples.created(at, event_id=event_id)]
-    for step in range(chance.choice((0, 1, 1, 2))):
+    for step in range(chance.choice((0, 1, 1, 2, 3))):
         at += chance.choice(STEP_MS)
         slot = f"2026-12-{chance.randint(10, 28)}T1{step}:00:00Z"
         match chance.choice(("moved", "canceled", "again")):

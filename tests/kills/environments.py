@@ -55,6 +55,7 @@ class Moment(StrEnum):
     RUNNING = "while it works on an event"
     BEFORE_CALL = "before a call to AWS is applied"
     AFTER_CALL = "after a call to AWS was applied, before its answer"
+    LATE_CALL = "during a call to AWS, which is applied late"
     ANSWERING = "as it answers, before Lambda has the answer"
     ANSWERED = "after its answer"
     IDLE = "while it waits for the next event"
@@ -74,9 +75,11 @@ class Plan:
     fraction: float = 0.0
 
 
-CALLS = (Moment.BEFORE_CALL, Moment.AFTER_CALL)
+CALLS = {Moment.BEFORE_CALL: "before", Moment.AFTER_CALL: "after", Moment.LATE_CALL: "late"}
+"""How the faked AWS takes the call that ends its caller."""
+
 _TIMED = (Moment.INIT, Moment.RUNNING, Moment.RUNNING, Moment.RUNNING, Moment.IDLE)
-_EXACT = (*CALLS, *CALLS, *CALLS, Moment.ANSWERING, Moment.ANSWERED, Moment.HANDED, Moment.READY)
+_EXACT = (*CALLS, *CALLS, Moment.ANSWERING, Moment.ANSWERED, Moment.HANDED, Moment.READY)
 
 
 def draw(chance: Random) -> Plan:

@@ -23,7 +23,6 @@ from tests.kills.environments import (
     Died,
     Environment,
     FunctionError,
-    Moment,
     Processes,
     draw,
 )
@@ -172,8 +171,6 @@ class World:
             raise Stuck(f"a round was not done after {ROUND_SECONDS} s") from None
         except ExceptionGroup as group:
             raise group.exceptions[0] from None  # the others are what it brought about
-        if not await self._aws.tell({"do": "settle"}):
-            raise Stuck("a dead process still holds a connection")
         outcome = await self._aws.order("outcome")
         judge(outcome, bodies)
         self.tally.rounds += 1
@@ -261,6 +258,9 @@ class World:
             await asyncio.sleep(PAUSE_SECONDS)
             if self._posts or self._posting or self._working:
                 continue
+            # A call of a process that is dead by now may still be on its way.
+            if not await self._aws.tell({"do": "settle"}):
+                raise Stuck("a dead process still holds a connection")
             waiting = await self._aws.order("waiting")
             if any(waiting["queues"].values()):
                 await self._aws.order("jump")
@@ -301,9 +301,7 @@ class World:
         settings = settings_of(function, self._aws.url, fan_out)
         environment = await self._processes.start(function, settings, plan, fresh=fresh)
         environment.on_kill = self._killed
-        trigger = None
-        if plan and plan.moment in CALLS:
-            trigger = (plan.number, "before" if plan.moment is Moment.BEFORE_CALL else "after")
+        trigger = (plan.number, CALLS[plan.moment]) if plan and plan.moment in CALLS else None
         self._aws.tell({"do": "begin", "caller": environment.name, "trigger": trigger})
         if fresh:
             self._fresh.add(environment.name)
