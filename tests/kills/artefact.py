@@ -124,7 +124,9 @@ def _digest() -> str:
     told = hashlib.sha256(f"{sys.version} {wheel_platform()}".encode())
     for path in sorted([*LAYER.rglob("*"), *FUNCTIONS.rglob("*")]):
         if path.is_file() and "__pycache__" not in path.parts:
-            told.update(f"\n{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}".encode())
+            told.update(
+                f"\n{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}".encode()
+            )
     return told.hexdigest()[:16]
 
 

@@ -113,7 +113,9 @@ class Server:
         try:
             async with asyncio.timeout(SETTLE_SECONDS):
                 while not all(caller in self._alive for caller in self._connections.values()):
-                    await asyncio.sleep(0.002)  # the other end is closed by then; only its end is still unread
+                    await asyncio.sleep(
+                        0.002
+                    )  # the other end is closed by then; only its end is still unread
         except TimeoutError:
             return False
         return True

@@ -55,8 +55,9 @@ BUGS = {
     "write-blindly": Bug(
         "a booking that stands in the table is written over, whoever wrote it since it was read",
         "bookings/aws/table.py",
-        '"revision = :revision",\n                "ExpressionAttributeValues": {":revision": {"N": str(replacing)}},',
-        '"revision > :revision",\n                "ExpressionAttributeValues": {":revision": {"N": "0"}},',
+        'revision = :revision",\n                "ExpressionAttributeValues": '
+        '{":revision": {"N": str(replacing)}}',
+        'revision > :revision",\n                "ExpressionAttributeValues": {":revision": {"N": "0"}}',
     ),
     "write-again": Bug(
         "a delivery that comes again is written again",

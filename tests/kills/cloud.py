@@ -11,6 +11,7 @@ from typing import Any
 from bookings.zoom.body import canonical_json
 from samtranslator.yaml_helper import yaml_parse
 
+from tests.aws.client import Service
 from tests.aws.dynamodb import DynamoDB
 from tests.aws.events import Event, EventBridge, Rule
 from tests.aws.secretsmanager import SecretsManager
@@ -56,7 +57,7 @@ class Cloud:
         self._events.put_rule(BUS, "Subscriber", {"source": ["bookings"]}, "subscriber")
         self._inbox: list[str] = []
         self._taken: set[bytes] = set()
-        self._services = {
+        self._services: dict[str, Service] = {
             "sqs": self._sqs,
             "events": self._events,
             "dynamodb": self._dynamodb,

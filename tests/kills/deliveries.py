@@ -1,4 +1,4 @@
-"""What Zoom sends in one round: a few bookings, made, moved and canceled, in no good order, some of it twice."""
+"""What Zoom sends in one round: a few bookings, made, moved and canceled, out of order, some twice."""
 
 import json
 import time

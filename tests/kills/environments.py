@@ -1,4 +1,4 @@
-"""Execution environments: function processes under Lambda's runtime client, and the instant each is killed at.
+"""Execution environments: function processes under the runtime client, each with the instant of its death.
 
 The Runtime API is that of "Using the Lambda runtime API" in the Lambda developer guide, version 2018-06-01.
 """
@@ -83,7 +83,7 @@ _EXACT = (*CALLS, *CALLS, Moment.ANSWERING, Moment.ANSWERED, Moment.HANDED, Mome
 
 
 def draw(chance: Random) -> Plan:
-    """Returns a plan: one half at random times, the other at exact points, each of which so gets its share."""
+    """Returns a plan: half of them at random times, half at exact points, so that each gets its share."""
     moment = chance.choice(_TIMED if chance.random() < 0.5 else _EXACT)
     return Plan(moment, chance.choice((1, 1, 1, 2, 2, 3)), chance.uniform(0, 1.1))
 
@@ -215,7 +215,7 @@ class Environment:
         self._serving: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> str:
-        """Opens its Runtime API; returns the address. The API is its own, so no other process answers on it."""
+        """Opens its Runtime API, which no other process knows; returns the address."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=wire.MAX_BYTES)
         self._after(Moment.INIT, self._processes.seconds[Moment.INIT])
         host, port = self._server.sockets[0].getsockname()[:2]

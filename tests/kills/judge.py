@@ -80,7 +80,11 @@ def _the_table_is_the_fold(
         written = dataclasses.replace(booking, revision=len(changes[booking_id]))
         expected = json.loads(json.dumps(build_item(written, None), default=wire.plain))
         if table[booking_id] != expected:
-            wrong = [name for name in expected | table[booking_id] if expected.get(name) != table[booking_id].get(name)]
+            wrong = [
+                name
+                for name in expected | table[booking_id]
+                if expected.get(name) != table[booking_id].get(name)
+            ]
             raise Violation(f"{booking_id}: the item is not what was sent", f"fields {wrong}")
 
 

@@ -1,4 +1,4 @@
-"""One run: the artefact, the processes, rounds until enough were killed, and everything cleared away again."""
+"""One run: the processes, rounds until enough were killed, and everything cleared away again."""
 
 import tempfile
 from collections.abc import Callable

@@ -123,7 +123,7 @@ class Zygote:
 
 
 def preload() -> None:
-    """Imports what is not ours, and reads botocore's models once for all: each child would parse them anew."""
+    """Imports what is not ours, and reads botocore's data once: each child would read it anew."""
     for module in _PRELOADED:
         importlib.import_module(module)
     from botocore import loaders  # noqa: PLC0415 - found only on the artefact's path
