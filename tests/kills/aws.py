@@ -7,7 +7,9 @@ it ends.
 
 import asyncio
 import base64
+import contextlib
 import json
+import os
 import re
 import sys
 from collections import defaultdict
@@ -127,8 +129,10 @@ def with_bytes(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def say(told: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(told, default=wire.plain) + "\n")
-    sys.stdout.flush()
+    """Says it at once and whole, however long it is."""
+    line = memoryview(json.dumps(told, default=wire.plain).encode() + b"\n")
+    while line:
+        line = line[os.write(1, line) :]
 
 
 async def main() -> None:
@@ -150,4 +154,5 @@ async def reply_to(server: Server, order: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    with contextlib.suppress(BrokenPipeError):  # whoever started this is gone
+        asyncio.run(main())

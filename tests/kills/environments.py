@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 from tests.kills import wire
 from tests.kills.artefact import Artefact
+from tests.kills.child import PATIENCE_SECONDS, Child
 from tests.kills.stack import ACCOUNT, REGION
 
-PATIENCE_SECONDS = 30  # for anything a process should do, on a busy machine
 FUNCTION_TIMEOUT_SECONDS = 10
 INIT_SECONDS = 0.3  # how long a start is first thought to take; measured from then on
 INVOCATION_SECONDS = 0.02
@@ -104,35 +104,24 @@ class Processes:
         self._logs = logs
         self._numbers = itertools.count(1)
         self._environments: dict[str, Environment] = {}
+        self._zygote = Child(
+            *(sys.executable, "-S", "-P", str(Path(__file__).with_name("zygote.py"))),
+            cwd=artefact.folder,
+            environment={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": artefact.python_path},
+        )
         self.seconds = {Moment.INIT: INIT_SECONDS, Moment.RUNNING: INVOCATION_SECONDS}
 
-    async def __aenter__(self) -> "Processes":
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-S", "-P", str(Path(__file__).with_name("zygote.py"))),
-            env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": self._artefact.python_path},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            start_new_session=True,  # so that Ctrl-C comes to the parent alone, which ends it in order
-        )
-        assert self._process.stdin
-        assert self._process.stdout
-        self._orders, self._news = self._process.stdin, self._process.stdout
-        if not await asyncio.wait_for(self._news.readline(), PATIENCE_SECONDS):
-            raise FunctionError("the process that forks the functions did not start")
+    async def __aenter__(self) -> Self:
+        await self._zygote.__aenter__()
         self._listening = asyncio.create_task(self._listen())
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._listening.cancel()
+        await asyncio.wait([self._listening])
         for environment in list(self._environments.values()):
             environment.close()
-        self._orders.close()
-        try:
-            await asyncio.wait_for(self._process.wait(), PATIENCE_SECONDS)
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
-        self._listening.cancel()
+        await self._zygote.__aexit__()
 
     async def start(
         self,
@@ -180,11 +169,10 @@ class Processes:
         self.seconds[what] += (seconds - self.seconds[what]) / 10
 
     def _order(self, do: str, name: str, **more: object) -> None:
-        self._orders.write(json.dumps({"do": do, "id": name, **more}).encode() + b"\n")
+        self._zygote.tell({"do": do, "id": name, **more})
 
     async def _listen(self) -> None:
-        while line := await self._news.readline():
-            told = json.loads(line)
+        async for told in self._zygote.told():
             if "ended" in told and (environment := self._environments.pop(told["ended"], None)):
                 environment.has_ended(told["status"])
 

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.kills.artefact import Artefact
+from tests.kills.child import Stuck
 from tests.kills.environments import FunctionError, Processes
 from tests.kills.judge import Violation
-from tests.kills.world import AWS, Stuck, Tally, World
+from tests.kills.world import AWS, Tally, World
 
 
 async def run(

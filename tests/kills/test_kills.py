@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.kills import artefact as artefacts
-from tests.kills.__main__ import main
 from tests.kills.artefact import ROOT, Artefact, BuildFailed, build
 from tests.kills.bugs import BUGS
+from tests.kills.command import main
 from tests.kills.environments import FunctionError, Processes
 from tests.kills.judge import Violation
 from tests.kills.run import run

@@ -14,12 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 
-from tests.kills import deliveries, wire
+from tests.kills import deliveries
+from tests.kills.child import Child, Stuck
 from tests.kills.environments import (
     CALLS,
-    PATIENCE_SECONDS,
     Died,
     Environment,
     FunctionError,
@@ -42,10 +42,6 @@ PAUSE_SECONDS = 0.004
 ROUND_SECONDS = 300  # far beyond what a round takes; then something is stuck
 
 
-class Stuck(Exception):
-    """A round did not come to its end, or one of the processes around the functions is gone."""
-
-
 class AWS:
     """The faked AWS, seen from its parent; ends with its `async with` block."""
 
@@ -53,35 +49,18 @@ class AWS:
         self._numbers = itertools.count(1)
         self._replies: dict[int, asyncio.Future[Any]] = {}
         self.reached: Callable[[str], None] = lambda _name: None
-        self.url = ""
+        self._process = Child(sys.executable, "-m", "tests.kills.aws", cwd=ROOT)
 
-    async def __aenter__(self) -> "AWS":
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.kills.aws"),
-            cwd=ROOT,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=wire.MAX_BYTES,
-            start_new_session=True,
-        )
-        assert self._process.stdin
-        assert self._process.stdout
-        self._orders, self._news = self._process.stdin, self._process.stdout
-        started = await asyncio.wait_for(self._news.readline(), PATIENCE_SECONDS)
-        if not started:
-            raise Stuck("the faked AWS did not start")
-        self.url = json.loads(started)["url"]
+    async def __aenter__(self) -> Self:
+        await self._process.__aenter__()
+        self.url: str = self._process.started["url"]
         self._listening = asyncio.create_task(self._listen())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._orders.close()
-        try:
-            await asyncio.wait_for(self._process.wait(), PATIENCE_SECONDS)
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
         self._listening.cancel()
+        await asyncio.wait([self._listening])
+        await self._process.__aexit__()
 
     async def order(self, do: str, **with_: Any) -> Any:
         """Has one of the cloud's methods run, and returns what it returns."""
@@ -91,12 +70,11 @@ class AWS:
         """Gives an order; what it returns may be waited for or not."""
         number = next(self._numbers)
         self._replies[number] = asyncio.get_running_loop().create_future()
-        self._orders.write(json.dumps(order | {"id": number}).encode() + b"\n")
+        self._process.tell(order | {"id": number})
         return self._replies[number]
 
     async def _listen(self) -> None:
-        while line := await self._news.readline():
-            told = json.loads(line)
+        async for told in self._process.told():
             if "reached" in told:
                 self.reached(told["reached"])
             else:
