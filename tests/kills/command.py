@@ -21,6 +21,7 @@ from tests.kills.world import Tally
 
 DEFAULT_KILLS = 1000
 KILLS_FOR_A_BUG = 400
+TOLD_CHARACTERS = 200  # of each part of an error, which may be a whole delivery
 
 _EPILOG = """The seed decides what is delivered and which plans are drawn, not the instant to the
 microsecond: processes are real, and so is time. A seed that failed may have to be run some times."""
@@ -119,7 +120,7 @@ def _progress(started: float, kills: int) -> Callable[[Tally], None]:
 
 
 def tell(error: BaseException, notes: int | None = None) -> str:
-    told = ": ".join(str(part) for part in error.args)
+    told = ": ".join(str(part)[:TOLD_CHARACTERS] for part in error.args)
     return "; ".join([told, *getattr(error, "__notes__", [])[:notes]])
 
 

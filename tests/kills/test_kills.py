@@ -114,6 +114,18 @@ def test_a_function_that_ends_by_itself_is_no_kill(artefact: Artefact, tmp_path:
         asyncio.run(ask())
 
 
+def test_the_layer_is_for_lambda_whatever_the_environment_says(tmp_path: Path) -> None:
+    command = ["make", "-n", "-C", str(artefacts.LAYER), "build-RuntimeLayer", f"ARTIFACTS_DIR={tmp_path}"]
+    environment = os.environ | {"PLATFORM": "another", "PYTHON": sys.executable}
+    told_and_built: tuple[tuple[list[str], str], ...] = (
+        ([], "manylinux2014_aarch64"),
+        (["PLATFORM=mine"], "mine"),
+    )
+    for told, platform in told_and_built:
+        said = subprocess.run([*command, *told], env=environment, check=True, capture_output=True, text=True)
+        assert f"--platform {platform} " in said.stdout
+
+
 def test_a_build_without_a_registry_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
