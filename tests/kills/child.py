@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from tests.kills import wire
 
-PATIENCE_SECONDS = 30  # for anything a process should do, on a busy machine
+PATIENCE_SECONDS = 60  # for anything a process should do, on a busy machine
 
 
 class Stuck(Exception):

@@ -78,6 +78,9 @@ def _plant_each(artefact: Artefact, seed: int) -> int:
                 _run(planted, KILLS_FOR_A_BUG, seed, lambda _tally: None)
             except Violation as error:
                 said = f"caught in {time.monotonic() - started:.0f} s: {tell(error, notes=1)}"
+            except (FunctionError, Stuck) as error:
+                missed += 1
+                said = f"NOT CAUGHT, it ended otherwise: {tell(error)}"
             else:
                 missed += 1
                 said = f"NOT CAUGHT by {KILLS_FOR_A_BUG} kills"
