@@ -21,6 +21,7 @@ from tests.kills import wire
 from tests.kills.cloud import Cloud
 
 SETTLE_SECONDS = 30  # for the kernel to close what the dead had open, on a busy machine
+PAUSE_SECONDS = 0.002
 LATEST_SECONDS = 0.2  # of a call that is applied when its caller is dead
 
 _CALLER = re.compile(r"Credential=([^/]+)/")
@@ -65,6 +66,10 @@ class Server:
                 await writer.drain()
         except (wire.Lost, ConnectionError):
             pass
+        except Exception as error:
+            # A call the services don't know, which they never answer: it would only look like an outage.
+            say({"failed": f"{type(error).__name__}: {error}"})
+            raise
         finally:
             del self._connections[writer]
             writer.close()
@@ -114,10 +119,9 @@ class Server:
         """Waits until nothing of a dead process is in flight; returns whether that came true."""
         try:
             async with asyncio.timeout(SETTLE_SECONDS):
+                # The other end is closed by then; only that is still unread, or a call that is applied late.
                 while not all(caller in self._alive for caller in self._connections.values()):
-                    await asyncio.sleep(
-                        0.002
-                    )  # the other end is closed by then; only its end is still unread
+                    await asyncio.sleep(PAUSE_SECONDS)
         except TimeoutError:
             return False
         return True

@@ -175,6 +175,8 @@ class Processes:
         async for told in self._zygote.told():
             if "ended" in told and (environment := self._environments.pop(told["ended"], None)):
                 environment.has_ended(told["status"])
+        for environment in list(self._environments.values()):
+            environment.has_ended(-1)  # with the zygote all its children end
 
 
 class Environment:

@@ -16,6 +16,7 @@ import pytest
 from tests.kills import artefact as artefacts
 from tests.kills.artefact import ROOT, Artefact, BuildFailed, build
 from tests.kills.bugs import BUGS
+from tests.kills.child import Stuck
 from tests.kills.command import main
 from tests.kills.environments import FunctionError, Processes
 from tests.kills.judge import Violation
@@ -100,6 +101,16 @@ def test_a_function_runs_on_the_artefact_and_on_nothing_of_the_source_tree(
     assert answer["boto3"] == str(artefacts.RUNTIME_PACKAGES / "boto3/__init__.py")
     assert answer["app"] == str(tmp_path / "app.py")
     assert not {str(ROOT), str(ROOT / "layers/runtime")} & set(json.loads(json.dumps(answer["path"])))
+
+
+def test_a_call_that_the_strict_services_do_not_know_ends_the_run(
+    artefact: Artefact, seed: int, tmp_path: Path
+) -> None:
+    planted = artefact.copied_to(tmp_path / "planted")
+    planted.replace("bookings/aws/table.py", "self._client.put_item(", "self._client.update_item(")
+    planted.replace("bookings/aws/table.py", "Item=item,", "Key={'booking_id': item['booking_id']},")
+    with pytest.raises(Stuck, match="the faked AWS failed: NotImplementedError: UpdateItem"):
+        asyncio.run(run(planted, kills=KILLS, seed=seed))
 
 
 def test_a_function_that_ends_by_itself_is_no_kill(artefact: Artefact, tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ class AWS:
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
         self._replies: dict[int, asyncio.Future[Any]] = {}
+        self._failure: str | None = None
         self.reached: Callable[[str], None] = lambda _name: None
         self._process = Child(sys.executable, "-m", "tests.kills.aws", cwd=ROOT)
 
@@ -68,22 +69,33 @@ class AWS:
 
     def tell(self, order: dict[str, Any]) -> asyncio.Future[Any]:
         """Gives an order; what it returns may be waited for or not."""
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        reply.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may ask for it
+        if self._failure:
+            reply.set_exception(Stuck(self._failure))
+            return reply
         number = next(self._numbers)
-        self._replies[number] = asyncio.get_running_loop().create_future()
+        self._replies[number] = reply
         self._process.tell(order | {"id": number})
-        return self._replies[number]
+        return reply
 
     async def _listen(self) -> None:
         async for told in self._process.told():
             if "reached" in told:
                 self.reached(told["reached"])
-            else:
-                reply = self._replies.pop(told["id"])
-                if not reply.done():
-                    reply.set_result(told["answer"])
+            elif "failed" in told:
+                self._fail(f"the faked AWS failed: {told['failed']}")
+            elif (reply := self._replies.pop(told["id"], None)) and not reply.done():
+                reply.set_result(told["answer"])
+        self._fail("the faked AWS ended")
+
+    def _fail(self, failure: str) -> None:
+        """Lets every order fail from now on, those that wait for their answer too."""
+        self._failure = self._failure or failure
         for reply in self._replies.values():
             if not reply.done():
-                reply.set_exception(Stuck("the faked AWS ended"))
+                reply.set_exception(Stuck(self._failure))
+        self._replies.clear()
 
 
 @dataclass
