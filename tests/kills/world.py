@@ -23,6 +23,8 @@ from tests.kills.environments import (
     Died,
     Environment,
     FunctionError,
+    Moment,
+    Plan,
     Processes,
     draw,
 )
@@ -271,9 +273,10 @@ class World:
         answer = await environment.invoke(event)
         if spared:
             self._safe[function].append(environment)
-        elif environment.plan and environment.invoked > environment.plan.number + 1:
-            environment.kill()  # its plan did not come true, so it ends as one that nobody needs any more
         else:
+            if environment.plan and environment.invoked > environment.plan.number:
+                # Its plan did not come true, such as a third call where there are two.
+                environment.plan = Plan(Moment.RUNNING, environment.invoked + 1, self._chance.random())
             self._idle[function].append(environment)
         return answer
 
