@@ -254,9 +254,11 @@ class World:
             if not await self._aws.tell({"do": "settle"}):
                 raise Stuck("a dead process still holds a connection")
             waiting = await self._aws.order("waiting")
+            if self._working:
+                continue  # somebody found something meanwhile
             if any(waiting["queues"].values()):
                 await self._aws.order("jump")
-            elif waiting["changes"] == self._announced and not self._working:
+            elif waiting["changes"] == self._announced:
                 return
 
     # ── Lambda's environments ────────────────────────────────────────────────────────────────────────────
