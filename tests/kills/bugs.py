@@ -52,6 +52,12 @@ BUGS = {
         '    return hashlib.sha256("\\n".join(parts).encode()).hexdigest()[:32]\n',
         '    return __import__("uuid").uuid4().hex\n',
     ),
+    "announce-backwards": Bug(
+        "of a batch the newest change is announced first",
+        "bookings/announce.py",
+        "            results = self._bus.publish_all([envelope for _, envelope in pending])\n",
+        "            results = self._bus.publish_all([envelope for _, envelope in pending][::-1])[::-1]\n",
+    ),
     "write-blindly": Bug(
         "a booking that stands in the table is written over, whoever wrote it since it was read",
         "bookings/aws/table.py",
