@@ -20,7 +20,7 @@ from tests.kills.run import run
 from tests.kills.world import Tally
 
 DEFAULT_KILLS = 1000
-KILLS_FOR_A_BUG = 400
+KILLS_FOR_A_BUG = 800
 TOLD_CHARACTERS = 200  # of each part of an error, which may be a whole delivery
 
 _EPILOG = """The seed decides what is delivered and which plans are drawn, not the instant to the
