@@ -1,0 +1,11 @@
+"""All seeded bugs."""
+
+from tests.seeded_bugs import at_the_door, in_the_domain, in_the_handlers, of_the_announcer
+from tests.seeded_bugs.bugs import SeededBug
+
+CATALOGUE: tuple[SeededBug, ...] = (
+    *at_the_door.BUGS,
+    *in_the_handlers.BUGS,
+    *in_the_domain.BUGS,
+    *of_the_announcer.BUGS,
+)
