@@ -241,14 +241,13 @@ FORGERIES = {
         "SignatureMismatch",
     ),
     "of no body": (replace(REQUEST, body=b""), "SignatureMismatch"),
-    # failure matrix: 35
     "of a body in broken base64": (replace(REQUEST, body=None), "SignatureMismatch"),
-    # failure matrix: 40
     "an unsigned challenge": (Request({}, raw(CHALLENGE)), "SignatureMissing"),
     "a forged challenge": (signed(raw(CHALLENGE), NOW, secret="x" * 22), "SignatureMismatch"),
 }
 
 
+# failure matrix: 35, 40, 42
 @pytest.mark.parametrize(("request_", "reason"), FORGERIES.values(), ids=FORGERIES)
 def test_a_request_that_is_not_shown_to_be_zooms_is_answered_401(
     door: Door, request_: Request, reason: str
@@ -631,7 +630,7 @@ def test_an_answer_that_was_lost_makes_a_duplicate_and_no_loss(ways: Ways) -> No
     assert (ways.by_first, ways.by_fallback) == (1, 1)
 
 
-# failure matrix: 13
+# failure matrix: 10, 13
 @pytest.mark.parametrize(
     ("first", "fallback"), list(itertools.product([THROTTLED, DENIED, HANGS, UNREACHABLE], repeat=2))
 )
