@@ -1,6 +1,12 @@
-"""All seeded bugs."""
+"""All seeded bugs, in the order a booking travels."""
 
-from tests.seeded_bugs import at_the_door, in_the_domain, in_the_handlers, of_the_announcer
+from tests.seeded_bugs import (
+    at_the_door,
+    in_the_domain,
+    in_the_handlers,
+    in_the_template,
+    of_the_announcer,
+)
 from tests.seeded_bugs.bugs import SeededBug
 
 CATALOGUE: tuple[SeededBug, ...] = (
@@ -8,4 +14,5 @@ CATALOGUE: tuple[SeededBug, ...] = (
     *in_the_handlers.BUGS,
     *in_the_domain.BUGS,
     *of_the_announcer.BUGS,
+    *in_the_template.BUGS,
 )

@@ -1,16 +1,16 @@
-"""Bugs in what a booking is: merging, its events, its erasure."""
+"""Bugs in what a booking is: how deliveries become one, and what its events tell."""
 
 from tests.seeded_bugs.bugs import Replace, SeededBug, by_tests
 
+BODY = "layers/runtime/bookings/zoom/body.py"
 BOOKING = "layers/runtime/bookings/booking.py"
 DOMAIN_EVENTS = "layers/runtime/bookings/domain_events.py"
-RECORD = "layers/runtime/bookings/record.py"
 
 BUGS = (
     SeededBug(
         name="the-last-write-wins",
         why="What comes last is taken for what happened last.",
-        rows=(6, 45),
+        rows=(3, 6, 45),
         replacements=(
             Replace(
                 BOOKING,
@@ -22,6 +22,8 @@ BUGS = (
             "unit/test_booking.py::test_an_older_created_after_a_newer_one_changes_nothing",
             "unit/test_record.py::test_a_delivery_older_than_what_is_kept_is_superseded",
             "unit/test_record.py::test_a_delivery_from_a_dlq_days_later_is_placed_by_its_event_time",
+            "unit/test_from_the_door_to_the_table.py::"
+            "test_a_retry_85_minutes_later_is_merged_by_its_event_time",
         ),
     ),
     SeededBug(
@@ -73,12 +75,14 @@ BUGS = (
             "unit/test_booking.py::test_of_two_bodies_of_one_event_time_the_greater_digest_wins_in_either_order",
             "unit/test_record.py::test_of_two_bodies_of_one_time_the_same_wins_and_each_time_it_is_a_conflict",
             "unit/test_booking.py::test_any_order_and_any_duplication_of_a_history_ends_in_the_same_booking",
+            "unit/test_from_the_door_to_the_table.py::"
+            "test_a_history_replayed_into_an_empty_table_ends_in_the_same_items_and_uses_no_id_for_another_event",
         ),
     ),
     SeededBug(
         name="a-duplicate-is-written-again",
         why="To write what stands there already is thought to do no harm; each write is a revision more.",
-        rows=(1, 16, 17, 20, 24, 44),
+        rows=(1, 2, 9, 16, 17, 20, 24, 41, 44),
         replacements=(
             Replace(
                 BOOKING,
@@ -92,6 +96,14 @@ BUGS = (
             "unit/test_record.py::test_two_handlers_on_one_message_write_it_once",
             "unit/test_record.py::test_a_write_whose_answer_was_lost_is_found_as_merged",
             "unit/test_booking.py::test_a_history_replayed_into_its_own_booking_changes_nothing",
+            "unit/test_from_the_door_to_the_table.py::"
+            "test_a_captured_request_replayed_within_the_window_is_one_booking_and_one_event",
+            "unit/test_from_the_door_to_the_table.py::"
+            "test_the_same_event_written_another_way_is_no_second_event",
+            "unit/test_from_the_door_to_the_table.py::"
+            "test_a_delivery_that_both_ways_have_taken_is_one_booking_and_one_event",
+            "unit/test_from_the_door_to_the_table.py::"
+            "test_a_history_replayed_into_its_table_writes_nothing_and_tells_nobody",
         ),
     ),
     SeededBug(
@@ -118,22 +130,87 @@ BUGS = (
             Replace(DOMAIN_EVENTS, "for snapshot in (before, after):", "for snapshot in (after,):"),
         ),
         caught_by=by_tests(
-            "unit/test_domain_events.py::test_a_table_rebuilt_in_another_order_uses_no_id_for_another_event"
+            "unit/test_domain_events.py::test_a_table_rebuilt_in_another_order_uses_no_id_for_another_event",
+            "unit/test_from_the_door_to_the_table.py::"
+            "test_a_history_replayed_into_an_empty_table_ends_in_the_same_items_and_uses_no_id_for_another_event",
         ),
     ),
     SeededBug(
-        name="an-erased-booking-comes-back",
-        why="The tombstone is left, and nobody looks at it.",
-        rows=(52,),
+        name="a-digest-is-of-the-body-as-it-was-written",
+        why="A body is its bytes; the same event written another way is then another one.",
+        rows=(2,),
+        replacements=(Replace(BODY, "sort_keys=True", "sort_keys=False"),),
+        caught_by=by_tests(
+            "unit/zoom/test_body.py::test_a_delivery_written_again_has_the_same_digest",
+            "unit/test_from_the_door_to_the_table.py::"
+            "test_the_same_event_written_another_way_is_no_second_event",
+        ),
+    ),
+    SeededBug(
+        name="a-cancel-of-the-same-moment-loses",
+        why="Newer is written as later; a booking canceled within its own millisecond stands.",
+        rows=(5,),
         replacements=(
             Replace(
-                RECORD,
-                "if isinstance(stored, Tombstone) and delivery.event.event_time <= stored.erased_at:",
-                "if isinstance(stored, Tombstone) and delivery.event.event_time <= 0:",
+                BOOKING,
+                "event.event_time >= created.event_time)",
+                "event.event_time > created.event_time + MOVE_WINDOW_MS)",
+            ),
+        ),
+        caught_by=by_tests("unit/test_booking.py::test_the_state_follows_from_the_three_maxima_by_the_rule"),
+    ),
+    SeededBug(
+        name="a-booking-is-updated-when-it-arrives",
+        why="The newest delivery is the last one that came.",
+        rows=(3,),
+        replacements=(
+            Replace(
+                BOOKING,
+                "return max(self.kept.values(), key=lambda event: event.order)",
+                "return list(self.kept.values())[-1]",
             ),
         ),
         caught_by=by_tests(
-            "unit/test_record.py::test_a_delivery_of_an_erased_booking_is_dropped_and_counted"
+            "unit/test_booking.py::test_the_booking_is_updated_at_its_newest_delivery_whatever_came_last"
+        ),
+    ),
+    SeededBug(
+        name="a-moved-booking-is-a-lost-customer",
+        why="A canceled booking is canceled, whatever becomes of it.",
+        rows=(5,),
+        replacements=(
+            Replace(
+                BOOKING,
+                "rescheduled=(canceled_by or kept[Kind.CREATED]).rescheduled,",
+                "rescheduled=not canceled_by and kept[Kind.CREATED].rescheduled,",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_booking.py::test_the_old_half_of_a_move_under_its_own_id_is_canceled_and_rescheduled"
+        ),
+    ),
+    SeededBug(
+        name="a-new-version-makes-new-ids",
+        why="Ids get longer or shorter; while versions run side by side, one change is two events.",
+        rows=(46,),
+        replacements=(
+            Replace(DOMAIN_EVENTS, "parts = [after.booking_id, ", 'parts = ["2", after.booking_id, '),
+        ),
+        caught_by=by_tests("unit/test_domain_events.py::test_every_version_gives_a_change_the_same_id"),
+    ),
+    SeededBug(
+        name="links-are-shared-with-everybody",
+        why="A subscriber will want to link to the meeting.",
+        rows=(43,),
+        replacements=(
+            Replace(
+                DOMAIN_EVENTS,
+                "    if share_access_links:\n        return fields\n",
+                "    if share_access_links or fields:\n        return fields\n",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_domain_events.py::test_unless_shared_an_event_has_no_link_and_no_passcode"
         ),
     ),
 )

@@ -1,11 +1,15 @@
-"""Bugs in the handlers: a batch of messages, and the write of each."""
+"""Bugs in the handlers: a batch of messages, the write of each, the item it becomes."""
 
 from tests.seeded_bugs.bugs import Replace, SeededBug, by_tests
 
 BATCH = "layers/runtime/bookings/batch.py"
+BOOTSTRAP = "layers/runtime/bookings/bootstrap.py"
+DELIVERY = "layers/runtime/bookings/zoom/delivery.py"
+ENVELOPE = "layers/runtime/bookings/envelope.py"
 RECORD = "layers/runtime/bookings/record.py"
+TABLE = "layers/runtime/bookings/aws/table.py"
 
-BUGS = (
+_OF_BATCHES = (
     SeededBug(
         name="a-whole-batch-is-deleted-on-a-partial-failure",
         why="What failed was logged, and the invocation succeeded.",
@@ -13,6 +17,37 @@ BUGS = (
         replacements=(Replace(BATCH, "return dict(response)", 'return {"batchItemFailures": []}'),),
         caught_by=by_tests(
             "unit/test_batch.py::test_of_any_pattern_of_bad_messages_exactly_the_bad_ones_come_again"
+        ),
+    ),
+    SeededBug(
+        name="a-whole-batch-comes-back-on-a-partial-failure",
+        why="Duplicates do no harm; but one poison message takes nine others to the DLQ.",
+        rows=(18, 20, 21),
+        replacements=(
+            Replace(
+                BATCH,
+                "        return dict(response)\n",
+                '        if response["batchItemFailures"]:\n'
+                '            records = event["Records"]\n'
+                '            failures = [{"itemIdentifier": each["messageId"]} for each in records]\n'
+                '            return {"batchItemFailures": failures}\n'
+                "        return dict(response)\n",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_batch.py::test_of_any_pattern_of_bad_messages_exactly_the_bad_ones_come_again",
+            "unit/test_batch.py::test_a_poison_message_fails_alone_and_is_not_delayed",
+        ),
+    ),
+    SeededBug(
+        name="a-batch-that-fails-as-a-whole-raises",
+        why="The library's default; then Lambda counts an error, and the delays are never set.",
+        rows=(18,),
+        replacements=(
+            Replace(BATCH, "raise_on_entire_batch_failure=False", "raise_on_entire_batch_failure=True"),
+        ),
+        caught_by=by_tests(
+            "unit/test_batch.py::test_a_batch_that_fails_as_a_whole_is_returned_and_raises_nothing"
         ),
     ),
     SeededBug(
@@ -30,8 +65,149 @@ BUGS = (
             "unit/test_batch.py::test_a_bug_fails_its_record_and_no_other",
             "unit/test_batch.py::test_a_poison_message_fails_alone_and_is_not_delayed",
             "unit/test_batch.py::test_a_record_that_fails_because_a_service_is_down_comes_back_later_each_time",
+            "adapters/test_handlers.py::"
+            "test_a_bug_brings_its_record_back_ten_times_and_then_into_the_dlq_while_others_go_on",
         ),
     ),
+    SeededBug(
+        name="only-our-own-errors-fail-a-record",
+        why="What else is raised is a bug, which shall be seen; it takes the whole batch with it.",
+        rows=(19,),
+        replacements=(
+            Replace(
+                BATCH,
+                "        response = process_partial_response(\n"
+                "            event=dict(event), record_handler=record_message, processor=processor\n"
+                "        )\n",
+                "        response: Any = {'batchItemFailures': []}\n"
+                "        for each in event['Records']:\n"
+                "            try:\n"
+                "                record_message(SQSRecord(each))\n"
+                "            except ServiceError:\n"
+                "                failure = {'itemIdentifier': each['messageId']}\n"
+                "                response['batchItemFailures'].append(failure)\n",
+            ),
+        ),
+        caught_by=by_tests("unit/test_batch.py::test_a_bug_fails_its_record_and_no_other"),
+    ),
+    SeededBug(
+        name="a-batch-is-read-before-any-of-it-is-recorded",
+        why="To know early what is in it; one message that can't be read fails all.",
+        rows=(18, 20, 21),
+        replacements=(
+            Replace(
+                BATCH,
+                "        delayed: list[tuple[str, int]] = []\n",
+                "        delayed: list[tuple[str, int]] = []\n"
+                "        for each in event['Records']:\n"
+                "            parse_message(each['body'])\n",
+            ),
+            Replace(
+                BATCH,
+                "from bookings.errors import describe\n",
+                "from bookings.envelope import parse_message\nfrom bookings.errors import describe\n",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_batch.py::test_of_any_pattern_of_bad_messages_exactly_the_bad_ones_come_again",
+            "unit/test_batch.py::test_a_poison_message_fails_alone_and_is_not_delayed",
+        ),
+    ),
+    SeededBug(
+        name="what-is-no-event-is-done",
+        why="A message that can't be read now can't be read later either.",
+        rows=(21,),
+        replacements=(
+            Replace(
+                RECORD,
+                "        envelope = parse_message(message)\n",
+                "        try:\n"
+                "            envelope = parse_message(message)\n"
+                "        except BookingsError:\n"
+                '            return Recorded(Count.RECORD_FAILED, "unknown", None)\n',
+            ),
+        ),
+        caught_by=by_tests("unit/test_record.py::test_a_message_that_is_no_delivery_is_refused_by_itself"),
+    ),
+    SeededBug(
+        name="every-record-comes-back-when-its-queue-says-so",
+        why="The visibility timeout is there for it; ten receives of a minute are over before the outage.",
+        rows=(22,),
+        replacements=(
+            Replace(
+                BATCH,
+                "                    delayed.append((record.receipt_handle, delay_seconds(receives)))\n",
+                "                    delay_seconds(receives)\n",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_batch.py::test_a_record_that_fails_because_a_service_is_down_comes_back_later_each_time",
+            "unit/test_batch.py::test_an_outage_of_an_hour_leaves_nothing_in_the_dlq",
+        ),
+    ),
+    SeededBug(
+        name="a-record-comes-back-after-the-same-time-each-time",
+        why="A minute is long enough.",
+        rows=(22, 47),
+        replacements=(
+            Replace(
+                BATCH,
+                "return min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS << min(receives - 1, 10))",
+                "return FIRST_DELAY_SECONDS",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_batch.py::test_ten_receives_outlast_an_outage_of_an_hour",
+            "unit/test_batch.py::test_an_outage_of_an_hour_leaves_nothing_in_the_dlq",
+            "adapters/test_handlers.py::test_a_table_that_is_down_makes_a_record_come_back_later_each_time",
+        ),
+    ),
+    SeededBug(
+        name="a-throttled-write-waits-for-the-queue",
+        why="The record comes back anyway.",
+        rows=(22,),
+        replacements=(Replace(BOOTSTRAP, "_TABLE_ATTEMPTS = 2", "_TABLE_ATTEMPTS = 1"),),
+        caught_by=by_tests(
+            "adapters/test_handlers.py::"
+            "test_a_write_that_the_table_throttles_once_is_made_again_within_the_invocation"
+        ),
+    ),
+    SeededBug(
+        name="a-poison-message-is-delayed-like-any-other",
+        why="Whatever fails comes back later; the alarm comes an hour later too.",
+        rows=(20,),
+        replacements=(
+            Replace(BATCH, "if isinstance(error, ServiceUnavailable):", "if isinstance(error, Exception):"),
+        ),
+        caught_by=by_tests("unit/test_batch.py::test_a_poison_message_fails_alone_and_is_not_delayed"),
+    ),
+    SeededBug(
+        name="a-record-is-begun-with-no-time-left",
+        why="It may just be in time; else Lambda kills the process over it, and over the answer.",
+        rows=(25,),
+        replacements=(Replace(BATCH, "if remaining_ms() < RESERVED_MS:", "if remaining_ms() < 0:"),),
+        caught_by=by_tests("unit/test_batch.py::test_no_record_is_begun_that_might_not_be_finished_in_time"),
+    ),
+    SeededBug(
+        name="a-redriven-message-is-no-event",
+        why="Only what comes without attributes comes from the bus.",
+        rows=(15,),
+        replacements=(
+            Replace(
+                BATCH,
+                "                recorded = self._recorder.record(record.body)\n",
+                "                if record['messageAttributes']:\n"
+                "                    raise ValueError('not from the bus')\n"
+                "                recorded = self._recorder.record(record.body)\n",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_batch.py::test_what_a_rule_could_not_send_is_recorded_once_it_is_redriven"
+        ),
+    ),
+)
+
+_OF_WRITES = (
     SeededBug(
         name="a-duplicate-is-suppressed-before-its-effect",
         why="A message is noted as seen, and then recorded; if that fails, its next life is a duplicate.",
@@ -54,6 +230,24 @@ BUGS = (
         caught_by=by_tests("unit/test_record.py::test_while_the_table_is_down_the_delivery_comes_back"),
     ),
     SeededBug(
+        name="a-write-that-failed-is-forgotten",
+        why="The table will be back, and Zoom sends everything again.",
+        rows=(22, 24, 47),
+        replacements=(
+            Replace(
+                RECORD,
+                "            except BookingTooLarge:\n",
+                "            except ServiceUnavailable:\n"
+                "                return Count.SUPERSEDED, 0\n"
+                "            except BookingTooLarge:\n",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_record.py::test_while_the_table_is_down_the_delivery_comes_back",
+            "unit/test_record.py::test_a_write_whose_answer_was_lost_is_found_as_merged",
+        ),
+    ),
+    SeededBug(
         name="a-lost-swap-is-tried-again-without-the-winner",
         why="A write that lost is made again as it was, on the condition that now holds.",
         rows=(17, 23),
@@ -63,4 +257,174 @@ BUGS = (
             "unit/test_record.py::test_a_later_delivery_is_merged_with_what_the_refused_write_gave_back",
         ),
     ),
+    SeededBug(
+        name="a-lost-swap-is-tried-without-end",
+        why="In the end it must succeed.",
+        rows=(23,),
+        replacements=(
+            Replace(
+                RECORD, "for attempt in range(MAX_ATTEMPTS):", "for attempt in range(10 * MAX_ATTEMPTS):"
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_record.py::test_the_tries_are_bounded_and_then_the_delivery_comes_back"
+        ),
+    ),
+    SeededBug(
+        name="a-write-has-no-condition",
+        why="It was read a moment ago.",
+        rows=(17, 23),
+        replacements=(Replace(TABLE, "                    **condition,\n", ""),),
+        caught_by=by_tests(
+            "adapters/test_table.py::test_a_write_replaces_the_revision_it_names_and_no_other",
+            "adapters/test_table.py::test_two_handlers_at_once_both_win_in_the_end",
+        ),
+    ),
+    SeededBug(
+        name="what-is-too-large-is-poison",
+        why="It can't be kept, so it fails.",
+        rows=(51,),
+        replacements=(
+            Replace(
+                RECORD,
+                "                self._set_aside(delivery, now)\n"
+                "                return Count.QUARANTINED, 0\n",
+                "                raise\n",
+            ),
+        ),
+        caught_by=by_tests("unit/test_record.py::test_a_booking_that_does_not_fit_is_in_quarantine_whole"),
+    ),
+    SeededBug(
+        name="an-item-gives-up-its-newest-body-first",
+        why="It is the one that made it too large.",
+        rows=(51,),
+        replacements=(
+            Replace(
+                TABLE,
+                "sorted(booking.kept.items(), key=lambda entry: entry[1].order):",
+                "sorted(booking.kept.items(), key=lambda entry: entry[1].order, reverse=True):",
+            ),
+        ),
+        caught_by=by_tests(
+            "adapters/test_table.py::test_an_item_gives_up_the_older_bodies_first_and_the_newest_last"
+        ),
+    ),
+    SeededBug(
+        name="what-is-past-its-retention-is-written",
+        why="DynamoDB deletes it by itself.",
+        rows=(52,),
+        replacements=(
+            Replace(
+                RECORD,
+                "past_retention = self._past_retention(merged, now)",
+                "past_retention = False and self._past_retention(merged, now)",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_record.py::test_a_delivery_past_its_retention_is_counted_and_not_written",
+            "unit/test_record.py::"
+            "test_a_delivery_past_its_retention_does_not_renew_a_booking_that_is_past_it_too",
+        ),
+    ),
+    SeededBug(
+        name="an-erased-booking-comes-back",
+        why="The tombstone is left, and nobody looks at it.",
+        rows=(52,),
+        replacements=(
+            Replace(
+                RECORD,
+                "if isinstance(stored, Tombstone) and delivery.event.event_time <= stored.erased_at:",
+                "if isinstance(stored, Tombstone) and delivery.event.event_time <= 0:",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_record.py::test_a_delivery_of_an_erased_booking_is_dropped_and_counted",
+            "adapters/test_table.py::"
+            "test_a_late_retry_does_not_bring_an_erased_booking_back_and_a_new_booking_does",
+            "unit/cli/test_erase.py::test_an_older_delivery_does_not_bring_an_erased_booking_back",
+        ),
+    ),
+    SeededBug(
+        name="nothing-is-left-of-an-erased-booking",
+        why="To erase is to delete; then a late retry brings it back.",
+        rows=(52,),
+        replacements=(
+            Replace(
+                TABLE,
+                '    if "erased_at" in values:\n        return Tombstone(',
+                '    if "erased" in values:\n        return Tombstone(',
+            ),
+        ),
+        caught_by=by_tests(
+            "adapters/test_table.py::test_a_write_over_an_erased_booking_is_told_of_the_erasure"
+        ),
+    ),
 )
+
+_OF_ITEMS = (
+    SeededBug(
+        name="an-empty-string-is-a-value",
+        why="Zoom sent it; as the key of an index it makes the whole item refused.",
+        rows=(54,),
+        replacements=(
+            Replace(
+                DELIVERY,
+                'return None if value in ("", [], {}) else value',
+                "return None if value in ([], {}) else value",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/zoom/test_delivery.py::test_the_created_sample_of_the_reference_tells_every_detail_it_has",
+            "adapters/test_table.py::test_an_item_holds_what_the_contract_names_and_nothing_empty",
+        ),
+    ),
+    SeededBug(
+        name="an-item-may-have-no-attribute-that-we-do-not-know",
+        why="What we don't know can't be ours; newer code beside this one may have written it.",
+        rows=(46,),
+        replacements=(
+            Replace(
+                TABLE,
+                "details=Details(**{name: values[name] for name in names if name in values}),",
+                "details=Details(**{name: value for name, value in values.items() if name in names "
+                'or name not in {*_NOT_PUBLIC, "booking_id", "status", "rescheduled", "updated_at", '
+                '"request_id"}}),',
+            ),
+        ),
+        caught_by=by_tests("adapters/test_table.py::test_an_item_of_newer_code_with_more_attributes_is_read"),
+    ),
+    SeededBug(
+        name="a-body-is-kept-in-another-packing",
+        why="Bodies could be smaller; but the code that runs beside this one can't unpack them.",
+        rows=(46,),
+        replacements=(
+            Replace(TABLE, "import zlib\n", "import lzma\nimport zlib\n"),
+            Replace(TABLE, "zlib.compress(event.body)", "lzma.compress(event.body)"),
+            Replace(
+                TABLE,
+                'body = zlib.decompress(kept["body"]) if "body" in kept else None',
+                'packed = kept.get("body")\n'
+                "    unpack = lzma if packed and packed[:1] == b'\\xfd' else zlib\n"
+                "    body = unpack.decompress(packed) if packed else None",
+            ),
+        ),
+        caught_by=by_tests(
+            "adapters/test_table.py::test_an_item_written_now_says_all_that_the_first_version_reads_in_it"
+        ),
+    ),
+    SeededBug(
+        name="a-body-has-another-digest-than-before",
+        why="A better canonical form; what stands in the table has been made by the old one.",
+        rows=(46,),
+        replacements=(
+            Replace(
+                "layers/runtime/bookings/zoom/body.py", 'separators=(",", ":")', 'separators=(", ", ": ")'
+            ),
+        ),
+        caught_by=by_tests(
+            "adapters/test_table.py::test_a_message_of_either_version_is_a_duplicate_to_the_other"
+        ),
+    ),
+)
+
+BUGS = (*_OF_BATCHES, *_OF_WRITES, *_OF_ITEMS)

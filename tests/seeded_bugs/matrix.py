@@ -9,6 +9,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +26,7 @@ class Row:
     """One failure.
 
     Attributes:
-        shown_by: the test to read first, its id from `tests/` on.
+        shown_by: the test or the module to read first, its id from `tests/` on.
     """
 
     number: int
@@ -83,6 +84,7 @@ def named_in(source: str, path: str) -> Iterator[Named]:
             )
 
 
+@cache
 def rows_of_tests() -> dict[str, frozenset[int]]:
     """Returns the rows that each test names, by the test's id."""
     found: dict[str, frozenset[int]] = {}

@@ -1,7 +1,6 @@
 """Every row of the failure matrix has its test, and that test was seen failing on a seeded bug."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -56,7 +55,9 @@ def test_every_row_is_named_at_a_test() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: str(row.number))
 def test_the_page_points_to_a_test_that_names_the_row(row: Row) -> None:
-    assert row.number in rows_of_tests().get(f"tests/{row.shown_by}", frozenset())
+    # A test, or a whole module of them.
+    named_by = [test for test, numbers in rows_of_tests().items() if row.number in numbers]
+    assert any(f"{test}::".startswith(f"tests/{row.shown_by}::") for test in named_by)
 
 
 @pytest.mark.skipif(
@@ -110,8 +111,3 @@ def test_a_comment_belongs_to_the_test_it_stands_in_or_right_above() -> None:
         (8, None),
     }
     assert {named.rows for named in named_in(SOURCE, "a.py")} >= {frozenset({2, 3})}
-
-
-def test_the_page_is_where_the_readme_says() -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert Path("docs/failure-matrix.md").as_posix() in readme

@@ -1,4 +1,7 @@
-"""A pytest plugin for the runs over a seeded bug: tells which tests failed, and which code they ran."""
+"""A pytest plugin for the runs over a seeded bug: tells which tests failed, and which code they ran.
+
+One case that fails is enough: the other cases of its test are not run any more, and it is not made smaller.
+"""
 
 import json
 import os
@@ -6,6 +9,7 @@ from pathlib import Path
 
 import bookings
 import pytest
+from hypothesis import Phase, settings
 
 REPORT = "SEEDED_BUG_REPORT"
 """The environment variable that names the file to write."""
@@ -13,6 +17,21 @@ REPORT = "SEEDED_BUG_REPORT"
 _passed: list[str] = []
 _failed: list[str] = []
 _broken: list[str] = []
+
+
+def pytest_pycollect_makemodule() -> None:
+    """Keeps Hypothesis from making failing examples smaller; before the tests take on its settings."""
+    settings.register_profile(
+        "seeded", parent=settings(), phases=(Phase.explicit, Phase.generate), print_blob=False
+    )
+    settings.load_profile("seeded")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    test = item.nodeid.partition("[")[0]
+    if any(each.partition("[")[0] == test for each in _failed):
+        pytest.skip("another case has failed")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

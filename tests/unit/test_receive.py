@@ -441,6 +441,7 @@ AHEAD = MORNING_MS + 26 * 3_600_000  # a day after the fakes' clock
 UNUSABLE: dict[str, tuple[bytes, str, list[str]]] = {
     "not JSON": (b"{", "invalid_body", [""]),
     "empty": (b"", "invalid_body", [""]),
+    "not UTF-8": (b'{"event": "\xff\xfe"}', "invalid_body", [""]),
     "a list": (b"[]", "invalid_body", [""]),
     "NaN": (b'{"event": NaN}', "invalid_body", [""]),
     "a huge integer": (b'{"event": 1' + b"0" * 9999 + b"}", "invalid_body", [""]),
@@ -621,6 +622,7 @@ def test_a_first_way_that_does_not_answer_is_not_tried_again(ways: Ways) -> None
     assert ways.door.post(created()).status == 200
     service = ways.door.bus if ways.bus_first else ways.door.queues.queues[CREATED]
     assert service.calls == 1
+    assert (ways.by_first, ways.by_fallback) == (0, 1)
 
 
 # failure matrix: 9
