@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import bookings.record
 import boto3
 import botocore.client
 import pytest
@@ -21,6 +20,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from bookings import bootstrap, telemetry
 from bookings.counts import Count
 from bookings.settings import FanOut
+from bookings.zoom.delivery import to_delivery
 from bookings.zoom.events import CANCELED, CREATED
 from bookings.zoom.signature import sign
 from botocore.exceptions import ClientError
@@ -446,12 +446,11 @@ def test_a_bug_brings_its_record_back_ten_times_and_then_into_the_dlq_while_othe
         QueueUrl=stack.created.url,
         Attributes={"RedrivePolicy": json.dumps(redrive), "VisibilityTimeout": "0"},
     )
-    right = bookings.record.to_delivery
 
     def bug(body: dict[str, Any], *rest: Any) -> Any:
         if body["payload"]["object"]["scheduled_event"]["event_id"] == "bug":
             raise ZeroDivisionError
-        return right(body, *rest)
+        return to_delivery(body, *rest)
 
     monkeypatch.setattr("bookings.record.to_delivery", bug)
     deliver(with_object(sample("created", event_ts=now_ms()), scheduled_event__event_id="bug"))
@@ -465,7 +464,7 @@ def test_a_bug_brings_its_record_back_ten_times_and_then_into_the_dlq_while_othe
     assert letter["detail"]["payload"]["object"]["scheduled_event"]["event_id"] == "bug"
 
     # Mended, and redriven.
-    monkeypatch.setattr("bookings.record.to_delivery", right)
+    monkeypatch.setattr("bookings.record.to_delivery", to_delivery)
     stack.created.client.send_message(QueueUrl=stack.created.url, MessageBody=json.dumps(letter))
     assert take(stack.created, booking_created.lambda_handler) == ["bug"]
     assert len(items(stack)) == 13

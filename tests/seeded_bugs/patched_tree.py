@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import cache_from_source
 from pathlib import Path
+from typing import Self
 
 from tests.seeded_bugs.bugs import Replace
 from tests.seeded_bugs.witness import REPORT
@@ -62,6 +63,8 @@ class PatchedTree:
                 self.root.mkdir(exist_ok=True)
                 shutil.copy2(ROOT / name, self.root / name)
         self._report = root / "report.json"
+        self._output = root / "output.txt"
+        self._warm: subprocess.Popen[str] | None = None
 
     @contextmanager
     def seeded(self, replacements: Sequence[Replace]) -> Iterator[None]:
@@ -80,18 +83,41 @@ class PatchedTree:
         finally:
             self._write(before)
 
-    def pytest(self, nodes: Sequence[str], *, timeout_seconds: float = 120.0) -> Run:
-        """Runs tests over the copy's code."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends the process that waits for the next run."""
+        if self._warm:
+            self._warm.communicate()
+
+    def pytest(self, nodes: Sequence[str], *, timeout_seconds: int = 120) -> Run:
+        """Runs tests over the copy's code, in a process of their own."""
         self._report.unlink(missing_ok=True)
-        command = ("pytest", *PYTEST, *HOW, *nodes)
-        done = self.run(command, timeout_seconds=timeout_seconds)
-        assert self._report.exists(), f"no test was run:\n{done.output}"
+        if self._warm is None:
+            self._warm = subprocess.Popen(
+                [sys.executable, "-m", "tests.seeded_bugs.warm"],
+                cwd=self.root,
+                env=self._environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self._warm.stdin
+        assert self._warm.stdout
+        asked = {
+            "arguments": [*PYTEST, *HOW, *nodes],
+            "output": str(self._output),
+            "seconds": timeout_seconds,
+        }
+        print(json.dumps(asked), file=self._warm.stdin, flush=True)
+        exit_code = json.loads(self._warm.stdout.readline())["exit_code"]
+        output = self._output.read_text(errors="replace")
+        assert self._report.exists(), f"no test was run, exit code {exit_code}:\n{output}"
         told = json.loads(self._report.read_text())
         package = Path(told["bookings"])
         assert package.is_relative_to(self.root), f"it ran the code in {package}, not the patched one"
-        return Run(
-            done.exit_code, done.output, *(tuple(told[name]) for name in ("failed", "passed", "broken"))
-        )
+        return Run(exit_code, output, *(tuple(told[name]) for name in ("failed", "passed", "broken")))
 
     def run(self, module: Sequence[str], *, timeout_seconds: float) -> Run:
         """Runs a module with its arguments over the copy's code."""

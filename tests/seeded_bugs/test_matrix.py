@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tests.seeded_bugs.bugs import SeededBug
 from tests.seeded_bugs.catalogue import CATALOGUE
 from tests.seeded_bugs.matrix import ROOT, Row, named_everywhere, named_in, rows, rows_of_tests
 
@@ -37,7 +38,7 @@ def test_every_row_has_a_seeded_bug_that_a_test_of_its_name_catches() -> None:
 
 
 @pytest.mark.parametrize("bug", CATALOGUE, ids=lambda bug: bug.name)
-def test_a_bug_is_caught_by_tests_of_the_rows_it_is_about(bug: object) -> None:
+def test_a_bug_is_caught_by_tests_of_the_rows_it_is_about(bug: SeededBug) -> None:
     of_tests = rows_of_tests()
     named = frozenset().union(*(of_tests.get(node.partition("[")[0], frozenset()) for node in bug.nodes))
     assert sorted(set(bug.rows) - named) == [], "rows that none of its tests names"

@@ -18,8 +18,9 @@ ALL_NODES = sorted({node.partition("[")[0] for bug in CATALOGUE for node in bug.
 
 
 @pytest.fixture(scope="session")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> PatchedTree:
-    return PatchedTree(tmp_path_factory.mktemp("seeded"))
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PatchedTree]:
+    with PatchedTree(tmp_path_factory.mktemp("seeded")) as patched:
+        yield patched
 
 
 def caught_in_both_ways() -> Iterator[tuple[SeededBug, FailingTests | Simulation]]:
