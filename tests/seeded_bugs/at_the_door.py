@@ -30,6 +30,8 @@ _OF_DURABILITY = (
             ),
         ),
         caught_by=by_tests(
+            "adapters/test_handlers.py::test_with_no_durable_place_zoom_is_told_to_try_again",
+            "adapters/test_runtime_client.py::test_services_that_are_all_silent_are_a_503_in_time_every_time",
             "unit/test_receive.py::test_with_both_ways_down_the_answer_is_503",
             "unit/test_receive.py::test_while_the_quarantine_is_down_the_unusable_is_answered_503",
         ),
@@ -66,6 +68,8 @@ _OF_DURABILITY = (
             Replace(WEBHOOK, "import os\n", "import os\nfrom http import HTTPStatus\n"),
         ),
         caught_by=by_tests(
+            "adapters/test_handlers.py::test_a_missing_setting_is_a_503_named_in_the_log",
+            "adapters/test_runtime_client.py::test_a_function_that_starts_with_a_setting_missing_answers_503",
             "unit/functions/test_webhook.py::test_an_exception_at_any_line_is_answered_503_or_escapes",
             "unit/functions/test_webhook.py::test_an_unexpected_error_is_answered_503_without_detail",
         ),
@@ -101,6 +105,7 @@ _OF_DURABILITY = (
             ),
         ),
         caught_by=by_tests(
+            "adapters/test_runtime_client.py::test_a_silent_bus_is_passed_by_in_time",
             "unit/test_receive.py::test_the_fallback_carries_what_the_first_way_does_not_take",
             "unit/test_from_the_door_to_the_table.py::"
             "test_with_the_bus_down_for_a_day_every_booking_is_in_the_table_at_once",
@@ -171,11 +176,22 @@ _OF_DURABILITY = (
         ),
     ),
     SeededBug(
-        name="a-call-is-waited-for-however-long-it-takes",
-        why="botocore has time-outs of its own.",
-        rows=(13,),
-        replacements=(Replace(CALLS, "return future.result(timeout_seconds)", "return future.result(5.0)"),),
-        caught_by=by_tests("adapters/test_calls.py::test_a_call_that_hangs_is_given_up_in_time"),
+        name="a-call-may-take-twice-its-time",
+        why="A slow answer is better than none.",
+        rows=(11, 13, 30),
+        replacements=(
+            Replace(
+                CALLS,
+                "        future = self._pool.submit(call)\n",
+                "        timeout_seconds *= 2\n        future = self._pool.submit(call)\n",
+            ),
+        ),
+        caught_by=by_tests(
+            "adapters/test_calls.py::test_a_call_that_hangs_is_given_up_in_time",
+            "adapters/test_bus.py::test_a_silent_bus_is_given_up_within_the_time_of_the_publication",
+            "adapters/test_queues.py::test_a_silent_queue_is_given_up_in_time",
+            "adapters/test_secret.py::test_a_silent_secrets_manager_is_given_up_in_time",
+        ),
     ),
     SeededBug(
         name="what-the-last-way-refuses-is-asked-for-again",
@@ -195,12 +211,21 @@ _OF_DURABILITY = (
     SeededBug(
         name="a-denied-permission-is-the-deliverys-fault",
         why="Access denied is a 4xx of AWS, and a 4xx is the caller's fault.",
-        rows=(14, 47),
+        rows=(
+            11,
+            14,
+            22,
+            30,
+            47,
+        ),
         replacements=(
             Replace(CALLS, '    "InvalidAttributeValue",\n', '    "AccessDeniedException",\n'),
             Replace(CALLS, '    "InvalidMessageContents",\n', '    "KMSAccessDeniedException",\n'),
         ),
         caught_by=by_tests(
+            "adapters/test_bus.py::test_a_call_that_fails_as_a_whole_is_told_by_its_code",
+            "adapters/test_table.py::test_a_failed_write_is_told_by_its_code_alone",
+            "adapters/test_secret.py::test_a_secret_that_can_not_be_read_is_unavailable_in_both_versions",
             "adapters/test_calls.py::test_an_error_code_says_whether_trying_again_is_of_use",
             "adapters/test_handlers.py::test_a_table_that_is_down_makes_a_record_come_back_later_each_time",
         ),
@@ -208,7 +233,10 @@ _OF_DURABILITY = (
     SeededBug(
         name="a-400-does-not-wait-for-the-quarantine",
         why="The quarantine is a convenience, and the answer is 400 either way.",
-        rows=(39,),
+        rows=(
+            39,
+            47,
+        ),
         replacements=(
             Replace(
                 RECEIVE,
@@ -220,6 +248,7 @@ _OF_DURABILITY = (
             ),
         ),
         caught_by=by_tests(
+            "adapters/test_handlers.py::test_a_quarantine_that_is_down_is_a_503",
             "unit/test_receive.py::test_while_the_quarantine_is_down_the_unusable_is_answered_503",
             "unit/test_receive.py::test_a_scheduler_event_that_neither_bus_nor_quarantine_takes_is_answered_503",
         ),
@@ -237,6 +266,114 @@ _OF_DURABILITY = (
         ),
         caught_by=by_tests(
             "unit/test_receive.py::test_what_is_authentic_but_unusable_is_in_quarantine_whole_before_the_answer"
+        ),
+    ),
+    SeededBug(
+        name="an-unknown-event-is-asked-for-again-while-the-bus-is-down",
+        why="Zoom sends it three times; for the days of an outage nobody keeps it.",
+        rows=(36,),
+        replacements=(
+            Replace(
+                RECEIVE,
+                "        except ServiceError as error:\n"
+                "            return self._quarantine_unpublished(error, raw, request, deadline)\n"
+                "        self._count(Count.UNKNOWN",
+                "        except ServiceError:\n            raise\n        self._count(Count.UNKNOWN",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_receive.py::"
+            "test_a_scheduler_event_we_have_no_model_for_goes_to_quarantine_while_the_bus_is_down"
+        ),
+    ),
+    SeededBug(
+        name="by-queue-an-event-has-another-shape",
+        why="A detail is text, so it goes as text.",
+        rows=(11,),
+        replacements=(
+            Replace(
+                "layers/runtime/bookings/envelope.py",
+                """return f'{head[:-1]}, "detail": {self.detail}}}'""",
+                """return f'{head[:-1]}, "detail": {json.dumps(self.detail)}}}'""",
+            ),
+        ),
+        caught_by=by_tests(
+            "adapters/test_queues.py::test_a_handler_sees_no_difference_between_the_two_ways_of_an_event"
+        ),
+    ),
+    SeededBug(
+        name="what-cant-be-used-is-not-kept",
+        why="It was refused, and Zoom was told why.",
+        rows=(34, 38, 53),
+        replacements=(
+            Replace(
+                RECEIVE,
+                "            self._quarantine_delivery(reason, problems, raw, request, deadline)\n"
+                "            return problem(\n",
+                "            return problem(\n",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_receive.py::test_what_is_authentic_but_unusable_is_in_quarantine_whole_before_the_answer",
+            "unit/test_receive.py::test_of_a_body_that_is_wrong_everywhere_the_fields_are_not_named",
+            "unit/test_receive.py::test_the_most_errors_of_a_body_at_the_cap_fit_the_quarantine",
+            "adapters/test_handlers.py::"
+            "test_an_authentic_delivery_that_is_not_valid_stands_in_quarantine_before_the_answer",
+        ),
+    ),
+    SeededBug(
+        name="a-delivery-is-published-before-it-is-checked",
+        why="Publishing is what takes time, so it comes first.",
+        rows=(38,),
+        replacements=(
+            Replace(
+                RECEIVE,
+                '                log["booking_id"] = self._checked(body).booking_id\n'
+                '                log["outcome"] = self._publish(envelope, raw, request, deadline)\n',
+                '                log["outcome"] = self._publish(envelope, raw, request, deadline)\n'
+                '                log["booking_id"] = self._checked(body).booking_id\n',
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_receive.py::test_what_is_authentic_but_unusable_is_in_quarantine_whole_before_the_answer"
+        ),
+    ),
+    SeededBug(
+        name="a-request-is-taken-once",
+        why="A signature that was seen is a replay; so is whatever a second subscription sends.",
+        rows=(1, 41),
+        replacements=(
+            Replace(
+                RECEIVE,
+                "        self._count = count\n",
+                "        self._count = count\n        self._seen: set[str] = set()\n",
+            ),
+            Replace(
+                RECEIVE,
+                "        if request.body is None:\n            raise SignatureMismatch(",
+                "        if signature in self._seen:\n"
+                '            raise SignatureMismatch("seen before")\n'
+                "        self._seen.add(signature)\n"
+                "        if request.body is None:\n            raise SignatureMismatch(",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_receive.py::test_the_same_request_again_within_the_window_is_published_again",
+            "unit/test_from_the_door_to_the_table.py::"
+            "test_a_captured_request_replayed_within_the_window_is_one_booking_and_one_event",
+        ),
+    ),
+    SeededBug(
+        name="a-start-that-fails-ends-the-process",
+        why="A function that can't start shall not seem to.",
+        rows=(49,),
+        replacements=(
+            Replace(
+                WEBHOOK, "    with contextlib.suppress(Exception):", "    with contextlib.nullcontext():"
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/functions/test_webhook.py::test_a_start_that_fails_is_answered_503_by_the_call"
         ),
     ),
 )
@@ -315,7 +452,10 @@ _OF_AUTHENTICITY = (
     SeededBug(
         name="the-signature-is-over-json-written-again",
         why="The parsed body is at hand, and to write it again gives the same.",
-        rows=(35,),
+        rows=(
+            35,
+            42,
+        ),
         replacements=(
             Replace(
                 SIGNATURE,
@@ -325,8 +465,9 @@ _OF_AUTHENTICITY = (
             Replace(SIGNATURE, "import hmac\n", "import hmac\nimport json\n"),
         ),
         caught_by=by_tests(
+            "unit/zoom/test_signature.py::test_any_flipped_bit_of_the_body_is_refused",
             "unit/functions/test_webhook.py::"
-            "test_a_delivery_is_verified_by_its_raw_bytes_and_answered_with_itself"
+            "test_a_delivery_is_verified_by_its_raw_bytes_and_answered_with_itself",
         ),
     ),
     SeededBug(
@@ -370,6 +511,7 @@ _OF_AUTHENTICITY = (
         rows=(40,),
         replacements=(Replace(CHALLENGE, 'r"[A-Za-z0-9_.~+/=-]{1,256}"', 'r".{1,256}", re.DOTALL'),),
         caught_by=by_tests(
+            "unit/zoom/test_challenge.py::test_whatever_is_answered_could_never_be_signed_content",
             "unit/zoom/test_challenge.py::test_a_token_of_another_form_is_refused",
             "unit/zoom/test_challenge.py::test_a_colon_behind_an_escape_is_refused",
             "unit/test_receive.py::test_a_challenge_that_would_sign_something_else_is_answered_400",
@@ -439,7 +581,11 @@ _OF_SECRETS = (
     SeededBug(
         name="without-a-secret-a-delivery-is-refused",
         why="What can't be verified is unauthorised; Zoom does not send a 401 again.",
-        rows=(30, 31),
+        rows=(
+            30,
+            31,
+            47,
+        ),
         replacements=(
             Replace(
                 RECEIVE,
@@ -448,6 +594,7 @@ _OF_SECRETS = (
             ),
         ),
         caught_by=by_tests(
+            "adapters/test_handlers.py::test_without_a_secret_nothing_is_accepted",
             "unit/test_receive.py::test_with_secrets_manager_down_a_cold_process_answers_503",
             "unit/test_receive.py::test_with_an_unusable_secret_nothing_is_accepted",
         ),
@@ -475,6 +622,9 @@ _OF_SECRETS = (
         rows=(31,),
         replacements=(Replace(SECRETS, "MIN_LENGTH = 16", "MIN_LENGTH = 0"),),
         caught_by=by_tests(
+            "unit/test_live_secrets.py::test_a_secret_that_became_unusable_fails_closed",
+            "unit/test_live_secrets.py::test_an_unusable_previous_secret_is_left_out",
+            "unit/test_receive.py::test_a_secret_that_became_unusable_is_answered_503_and_not_401",
             "unit/test_receive.py::test_with_an_unusable_secret_nothing_is_accepted",
             "unit/test_live_secrets.py::test_a_blank_or_short_secret_is_none",
         ),
@@ -485,6 +635,7 @@ _OF_SECRETS = (
         rows=(28, 32),
         replacements=(Replace(SECRETS, "MIN_REFRESH = timedelta(minutes=1)", "MIN_REFRESH = timedelta(0)"),),
         caught_by=by_tests(
+            "adapters/test_handlers.py::test_a_forgery_costs_no_call_but_the_secret_once",
             "unit/test_receive.py::test_a_flood_of_forgeries_refreshes_the_secret_once_a_minute",
             "unit/test_live_secrets.py::test_a_refresh_happens_at_most_once_a_minute_whatever_asks_for_it",
         ),
@@ -503,6 +654,98 @@ _OF_SECRETS = (
         ),
         caught_by=by_tests("unit/test_live_secrets.py::test_a_refresh_that_fails_counts_as_one_too"),
     ),
+    SeededBug(
+        name="the-previous-version-is-the-current-one",
+        why="A stage is a stage.",
+        rows=(28,),
+        replacements=(Replace("layers/runtime/bookings/aws/secret.py", '"AWSPREVIOUS"', '"AWSCURRENT"'),),
+        caught_by=by_tests(
+            "adapters/test_secret.py::test_a_rotated_secret_has_both_and_a_second_rotation_drops_the_first"
+        ),
+    ),
+    SeededBug(
+        name="what-is-not-there-is-the-callers-fault",
+        why="Not found is a 4xx.",
+        rows=(11, 14, 30),
+        replacements=(Replace(CALLS, '    "MessageTooLong",\n', '    "ResourceNotFoundException",\n'),),
+        caught_by=by_tests(
+            "adapters/test_secret.py::test_a_secret_that_is_gone_is_unavailable",
+            "adapters/test_bus.py::test_a_call_that_fails_as_a_whole_is_told_by_its_code",
+        ),
+    ),
+    SeededBug(
+        name="a-secret-is-always-text",
+        why="It was always put there as text.",
+        rows=(31,),
+        replacements=(
+            Replace(
+                "layers/runtime/bookings/aws/secret.py",
+                'answer.get("SecretString", "")',
+                'answer["SecretString"]',
+            ),
+        ),
+        caught_by=by_tests("adapters/test_secret.py::test_a_secret_that_is_binary_has_no_token"),
+    ),
+    SeededBug(
+        name="a-secret-shows-where-it-is-printed",
+        why="A dataclass prints itself.",
+        rows=(43,),
+        replacements=(
+            Replace(SECRETS, "    value: str = field(repr=False)\n", "    value: str = field()\n"),
+        ),
+        caught_by=by_tests(
+            "adapters/test_secret.py::test_a_token_is_not_shown_with_its_version",
+            "unit/test_live_secrets.py::test_no_secret_shows_in_a_repr",
+        ),
+    ),
+    SeededBug(
+        name="a-cold-process-reads-once-a-minute-too",
+        why="At most once a minute, whatever asks for it; for a minute it can answer nobody.",
+        rows=(30,),
+        replacements=(
+            Replace(
+                SECRETS,
+                "            self._known = self._read(deadline)\n        elif",
+                "            if not self.refresh(deadline) or self._known is None:\n"
+                '                raise SecretUnavailable("none was read")\n'
+                "        elif",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_live_secrets.py::test_a_cold_process_that_cannot_read_a_secret_has_none"
+        ),
+    ),
+    SeededBug(
+        name="ages-are-by-the-monotonic-clock",
+        why="It never goes back; but it stands still while a process is frozen.",
+        rows=(28,),
+        replacements=(
+            Replace(
+                SECRETS,
+                "        now = self._clock.now()\n",
+                "        now = datetime.fromtimestamp(self._clock.monotonic())\n",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_live_secrets.py::"
+            "test_a_process_that_was_frozen_since_its_last_refresh_may_refresh_again"
+        ),
+    ),
+    SeededBug(
+        name="the-secret-is-read-before-the-form-is-looked-at",
+        why="It is needed in any case; a flood of nonsense is then a flood of calls.",
+        rows=(32,),
+        replacements=(
+            Replace(
+                RECEIVE,
+                "        signature, timestamp = check_form(\n",
+                "        self._secrets.values(deadline)\n        signature, timestamp = check_form(\n",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_receive.py::test_what_no_secret_could_make_acceptable_costs_no_call_at_all"
+        ),
+    ),
 )
 
 _OF_BODIES = (
@@ -512,6 +755,7 @@ _OF_BODIES = (
         rows=(34,),
         replacements=(Replace(RECEIVE, "MAX_BODY_BYTES = 720_000", "MAX_BODY_BYTES = 1_000_000"),),
         caught_by=by_tests(
+            "adapters/test_queues.py::test_the_largest_body_with_the_most_to_say_of_it_still_fits_the_quarantine",
             "unit/test_receive.py::test_a_body_at_the_cap_is_accepted_and_fits_bus_queue_and_quarantine",
             "unit/functions/test_webhook.py::test_the_cap_is_on_the_raw_bytes",
         ),
@@ -601,6 +845,7 @@ _OF_BODIES = (
             ),
         ),
         caught_by=by_tests(
+            "unit/zoom/test_body.py::test_a_refused_character_is_found_unescaped_too",
             "unit/zoom/test_body.py::test_a_character_that_a_queue_refuses_is_refused_wherever_it_stands",
             "unit/test_receive.py::test_what_is_authentic_but_unusable_is_in_quarantine_whole_before_the_answer",
         ),
@@ -629,6 +874,8 @@ _OF_BODIES = (
             Replace(ERRORS, "if isinstance(error, BookingsError):", "if isinstance(error, Exception):"),
         ),
         caught_by=by_tests(
+            "adapters/test_handlers.py::test_nothing_personal_is_printed_when_services_fail_and_code_breaks",
+            "unit/test_errors.py::test_of_a_validation_error_the_input_is_not_told",
             "unit/test_errors.py::test_of_any_other_error_only_its_kind_and_place_are_told",
             "unit/functions/test_webhook.py::test_nothing_personal_and_no_secret_is_in_log_or_metrics",
             "unit/test_batch.py::test_what_a_bad_message_holds_is_not_logged",
@@ -640,7 +887,143 @@ _OF_BODIES = (
         rows=(43,),
         replacements=(Replace(WEBHOOK, "log_event=False", "log_event=True"),),
         caught_by=by_tests(
-            "unit/functions/test_webhook.py::test_nothing_personal_and_no_secret_is_in_log_or_metrics"
+            "adapters/test_handlers.py::test_nothing_personal_is_printed_on_the_way_of_a_booking",
+            "adapters/test_handlers.py::test_nothing_personal_is_printed_or_answered_of_a_delivery_that_is_refused",
+            "unit/functions/test_webhook.py::test_nothing_personal_and_no_secret_is_in_log_or_metrics",
+        ),
+    ),
+    SeededBug(
+        name="the-cap-is-what-a-queue-once-took",
+        why="SQS took 256 KiB for many years; a full form in four-byte characters is larger.",
+        rows=(51,),
+        replacements=(Replace(RECEIVE, "MAX_BODY_BYTES = 720_000", "MAX_BODY_BYTES = 262_144"),),
+        caught_by=by_tests(
+            "unit/test_receive.py::test_a_form_at_its_limits_in_four_byte_characters_is_accepted"
+        ),
+    ),
+    SeededBug(
+        name="bytes-that-are-no-text-are-an-error-of-ours",
+        why="Zoom sends UTF-8.",
+        rows=(38,),
+        replacements=(Replace(BODY, "except UnicodeDecodeError:", "except UnicodeEncodeError:"),),
+        caught_by=by_tests(
+            "unit/zoom/test_body.py::test_no_bytes_make_parsing_fail_in_another_way",
+            "unit/test_receive.py::test_what_is_authentic_but_unusable_is_in_quarantine_whole_before_the_answer",
+        ),
+    ),
+    SeededBug(
+        name="values-are-taken-for-what-they-could-be",
+        why="A number in quotes is a number.",
+        rows=(38,),
+        replacements=(Replace(EVENTS, "frozen=True, strict=True)", "frozen=True)"),),
+        caught_by=by_tests(
+            "unit/zoom/test_events.py::test_a_value_of_another_type_is_refused_wherever_it_stands",
+            "unit/zoom/test_events.py::test_other_numbers_are_refused",
+        ),
+    ),
+    SeededBug(
+        name="an-unknown-event-is-a-broken-one",
+        why="There are two events.",
+        rows=(36,),
+        replacements=(
+            Replace(EVENTS, "    if isinstance(name, str) and name != CREATED:\n", "    if name is None:\n"),
+        ),
+        caught_by=by_tests("unit/zoom/test_events.py::test_an_event_of_another_name_is_unknown"),
+    ),
+    SeededBug(
+        name="what-always-came-is-required",
+        why="Every booking has an invitee, and every invitee an address.",
+        rows=(37,),
+        replacements=(
+            Replace(
+                EVENTS, "    invitee_email: _Text = Field(None, ", "    invitee_email: _Text = Field(..., "
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/zoom/test_events.py::test_every_optional_field_may_be_missing",
+            "unit/zoom/test_delivery.py::"
+            "test_a_booking_of_which_nothing_but_its_event_id_is_known_is_a_delivery",
+        ),
+    ),
+    SeededBug(
+        name="a-new-kind-of-location-is-refused",
+        why="The reference lists them all.",
+        rows=(37,),
+        replacements=(
+            Replace(
+                EVENTS,
+                "    location_kind: Annotated[str, _open_enum(LOCATION_KINDS)] | None = Field(\n",
+                "    location_kind: Literal[LOCATION_KINDS] | None = Field(\n",
+            ),
+        ),
+        caught_by=by_tests("unit/zoom/test_events.py::test_unknown_enum_values_are_kept"),
+    ),
+    SeededBug(
+        name="a-refusal-repeats-what-it-refuses",
+        why="Whoever reads it wants to see what was wrong.",
+        rows=(43,),
+        replacements=(
+            Replace(
+                "layers/runtime/bookings/envelope.py",
+                'raise MalformedEnvelope("the message is not JSON") from None',
+                'raise MalformedEnvelope(f"the message is not JSON: {text}") from None',
+            ),
+            Replace(BODY, "{error.msg} at character {error.pos}", "{error.doc}"),
+            Replace(
+                EVENTS,
+                '_RULES.get(found["type"], "is not valid")}',
+                "f\"{_RULES.get(found['type'], 'is not valid')}: {found['input']}\"}",
+            ),
+            Replace(EVENTS, "include_context=False, include_input=False", "include_context=False"),
+        ),
+        caught_by=by_tests(
+            "unit/test_envelope.py::test_a_refused_message_is_not_repeated",
+            "unit/zoom/test_body.py::test_no_refusal_repeats_what_stood_there",
+            "unit/zoom/test_events.py::test_a_refusal_never_repeats_what_was_sent",
+            "unit/test_receive.py::test_an_answer_to_the_unusable_repeats_nothing_of_it",
+        ),
+    ),
+    SeededBug(
+        name="a-service-is-quoted",
+        why="Its words say what is wrong with a call, and often what was in it.",
+        rows=(22, 30, 39, 43, 47),
+        replacements=(
+            Replace(
+                CALLS, "    except ParamValidationError:\n", "    except ParamValidationError as error:\n"
+            ),
+            Replace(CALLS, 'f"{service}: not a request it takes"', 'f"{service}: {error}"'),
+            Replace(
+                CALLS,
+                'raise ServiceUnavailable(f"{service}: {code}", answered=True)',
+                'raise ServiceUnavailable(f"{service}: {error}", answered=True)',
+            ),
+            Replace(CALLS, 'f"{service}: {type(error).__name__}"', 'f"{service}: {error}"'),
+        ),
+        caught_by=by_tests(
+            "adapters/test_calls.py::test_a_service_out_of_reach_is_told_by_the_kind_of_failure_alone",
+            "adapters/test_calls.py::test_a_request_that_botocore_itself_refuses_is_never_tried_again",
+            "adapters/test_table.py::test_a_failed_write_is_told_by_its_code_alone",
+            "adapters/test_queues.py::test_a_message_that_is_not_taken_is_told_by_its_code",
+            "adapters/test_secret.py::test_a_secret_that_can_not_be_read_is_unavailable_in_both_versions",
+        ),
+    ),
+    SeededBug(
+        name="requests-and-answers-show-where-they-are-printed",
+        why="A dataclass prints itself.",
+        rows=(43,),
+        replacements=(
+            Replace(
+                "layers/runtime/bookings/answers.py",
+                "body: str | None = field(default=None, repr=False)",
+                "body: str | None = field(default=None)",
+            ),
+            Replace(
+                RECEIVE, "    body: bytes | None = field(repr=False)\n", "    body: bytes | None = field()\n"
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_errors.py::test_the_body_of_an_answer_shows_in_no_repr",
+            "unit/test_receive.py::test_a_request_shows_nothing_of_itself_in_a_repr",
         ),
     ),
 )

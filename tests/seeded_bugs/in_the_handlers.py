@@ -35,6 +35,7 @@ _OF_BATCHES = (
             ),
         ),
         caught_by=by_tests(
+            "adapters/test_handlers.py::test_a_bad_message_fails_alone",
             "unit/test_batch.py::test_of_any_pattern_of_bad_messages_exactly_the_bad_ones_come_again",
             "unit/test_batch.py::test_a_poison_message_fails_alone_and_is_not_delayed",
         ),
@@ -205,6 +206,41 @@ _OF_BATCHES = (
             "unit/test_batch.py::test_what_a_rule_could_not_send_is_recorded_once_it_is_redriven"
         ),
     ),
+    SeededBug(
+        name="a-delay-is-never-set",
+        why="Zero means the queue's default; it means at once.",
+        rows=(22,),
+        replacements=(
+            Replace(
+                "layers/runtime/bookings/aws/queues.py",
+                '"VisibilityTimeout": seconds}',
+                '"VisibilityTimeout": 0 * seconds}',
+            ),
+        ),
+        caught_by=by_tests("adapters/test_queues.py::test_a_delayed_message_comes_again_when_it_is_told_to"),
+    ),
+    SeededBug(
+        name="an-event-needs-no-detail",
+        why="What is missing will be found missing by whoever needs it.",
+        rows=(21,),
+        replacements=(Replace(ENVELOPE, " or not isinstance(detail, dict):", ":"),),
+        caught_by=by_tests(
+            "unit/test_envelope.py::test_a_message_that_is_no_event_is_refused_with_what_is_missing"
+        ),
+    ),
+    SeededBug(
+        name="nobody-is-told-of-bodies-given-up",
+        why="The fields are all there.",
+        rows=(51,),
+        replacements=(
+            Replace(RECORD, "return Count.BOOKING_WRITTEN, given_up", "return Count.BOOKING_WRITTEN, 0"),
+            Replace(BATCH, '                    "bodies_given_up": recorded.bodies_given_up,\n', ""),
+        ),
+        caught_by=by_tests(
+            "unit/test_record.py::test_bodies_given_up_for_size_are_counted_and_told",
+            "unit/test_batch.py::test_bodies_given_up_for_size_are_logged",
+        ),
+    ),
 )
 
 _OF_WRITES = (
@@ -276,6 +312,7 @@ _OF_WRITES = (
         rows=(17, 23),
         replacements=(Replace(TABLE, "                    **condition,\n", ""),),
         caught_by=by_tests(
+            "adapters/test_table.py::test_a_first_write_makes_the_item_and_a_second_first_write_is_told_what_stands_there",
             "adapters/test_table.py::test_a_write_replaces_the_revision_it_names_and_no_other",
             "adapters/test_table.py::test_two_handlers_at_once_both_win_in_the_end",
         ),
@@ -359,6 +396,38 @@ _OF_WRITES = (
             "adapters/test_table.py::test_a_write_over_an_erased_booking_is_told_of_the_erasure"
         ),
     ),
+    SeededBug(
+        name="a-tombstone-has-no-revision",
+        why="Nothing is left to count; a writer that was under way then can't tell that it lost.",
+        rows=(52,),
+        replacements=(Replace(TABLE, '        "revision": tombstone.revision,\n', ""),),
+        caught_by=by_tests("unit/cli/test_erase.py::test_only_key_revision_and_time_are_left"),
+    ),
+    SeededBug(
+        name="the-newest-body-is-never-given-up",
+        why="It is the one that counts; an item that is too large for it is not written at all.",
+        rows=(51,),
+        replacements=(
+            Replace(
+                TABLE,
+                "sorted(booking.kept.items(), key=lambda entry: entry[1].order):",
+                "sorted(booking.kept.items(), key=lambda entry: entry[1].order)[:-1]:",
+            ),
+        ),
+        caught_by=by_tests(
+            "adapters/test_table.py::test_an_item_gives_up_even_the_newest_body_before_it_is_too_large"
+        ),
+    ),
+    SeededBug(
+        name="an-item-is-as-large-as-it-is",
+        why="A booking is small.",
+        rows=(51,),
+        replacements=(Replace(TABLE, "MAX_ITEM_BYTES = 380 * 1024", "MAX_ITEM_BYTES = 3800 * 1024"),),
+        caught_by=by_tests(
+            "adapters/test_table.py::test_an_item_gives_up_the_older_bodies_first_and_the_newest_last",
+            "adapters/test_table.py::test_the_form_at_its_limits_is_accepted_and_canceled_in_four_byte_characters",
+        ),
+    ),
 )
 
 _OF_ITEMS = (
@@ -374,6 +443,8 @@ _OF_ITEMS = (
             ),
         ),
         caught_by=by_tests(
+            "unit/zoom/test_delivery.py::test_nothing_empty_is_left_at_any_depth",
+            "unit/zoom/test_delivery.py::test_a_booking_of_which_nothing_but_its_event_id_is_known_is_a_delivery",
             "unit/zoom/test_delivery.py::test_the_created_sample_of_the_reference_tells_every_detail_it_has",
             "adapters/test_table.py::test_an_item_holds_what_the_contract_names_and_nothing_empty",
         ),
@@ -422,7 +493,43 @@ _OF_ITEMS = (
             ),
         ),
         caught_by=by_tests(
-            "adapters/test_table.py::test_a_message_of_either_version_is_a_duplicate_to_the_other"
+            "adapters/test_table.py::test_an_item_written_by_the_first_version_is_read",
+            "adapters/test_table.py::test_a_message_of_either_version_is_a_duplicate_to_the_other",
+        ),
+    ),
+    SeededBug(
+        name="a-location-is-what-is-documented",
+        why="Six names stand in the reference.",
+        rows=(37,),
+        replacements=(
+            Replace(
+                DELIVERY,
+                '    online_meeting = scheduled.get("external_location") or {}\n',
+                '    online_meeting = scheduled.get("external_location") or {}\n'
+                '    known = ("kind", "meeting_id", "meeting_passcode", "meeting_join_url")\n'
+                "    online_meeting = {name: online_meeting.get(name) for name in known}\n"
+                '    place = {"kind": place.get("kind")}\n',
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/zoom/test_delivery.py::"
+            "test_what_the_reference_does_not_know_stays_in_location_tracking_answers_and_the_kept_body",
+            "adapters/test_table.py::test_a_field_that_zoom_adds_is_kept_and_announced",
+        ),
+    ),
+    SeededBug(
+        name="a-kept-body-is-read-by-rules-of-its-own",
+        why="Decimals are more exact than floats.",
+        rows=(46,),
+        replacements=(
+            Replace(
+                DELIVERY,
+                "return details_of(json.loads(body))",
+                "return details_of(json.loads(body, parse_int=str))",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/zoom/test_delivery.py::test_the_kept_body_tells_the_same_details_as_the_delivery"
         ),
     ),
 )

@@ -20,6 +20,7 @@ BUGS = (
             ),
         ),
         caught_by=by_tests(
+            "unit/test_announce.py::test_when_the_bus_is_back_the_batch_is_announced_from_there",
             "unit/test_announce.py::test_what_the_bus_fails_once_is_sent_again_with_its_id",
             "unit/test_announce.py::test_while_the_bus_is_down_the_stream_waits_at_the_first_that_failed",
         ),
@@ -119,7 +120,8 @@ BUGS = (
             ),
         ),
         caught_by=by_tests(
-            "unit/test_announce.py::test_a_record_that_cannot_be_read_is_whole_in_the_dlq_and_the_shard_goes_on"
+            "adapters/test_handlers.py::test_a_change_that_can_not_be_read_goes_to_the_dlq_whole_and_the_others_go_on",
+            "unit/test_announce.py::test_a_record_that_cannot_be_read_is_whole_in_the_dlq_and_the_shard_goes_on",
         ),
     ),
     SeededBug(
@@ -165,6 +167,106 @@ BUGS = (
         caught_by=by_tests(
             "adapters/test_subscriber_example.py::test_only_what_fails_comes_back",
             "adapters/test_subscriber_example.py::test_an_event_comes_back_while_the_table_is_down",
+        ),
+    ),
+    SeededBug(
+        name="a-call-that-is-refused-is-refused-for-all-of-it",
+        why="The bus has said no; nine good events go to the DLQ with the bad one.",
+        rows=(26,),
+        replacements=(
+            Replace(
+                BUS,
+                "            if len(envelopes) == 1:\n                return [error]\n",
+                "            if envelopes:\n                return [error] * len(envelopes)\n",
+            ),
+        ),
+        caught_by=by_tests(
+            "adapters/test_bus.py::test_a_call_refused_as_a_whole_is_made_for_each_event_to_find_which"
+        ),
+    ),
+    SeededBug(
+        name="every-call-of-a-batch-waits-for-a-bus-that-is-down",
+        why="The next one may be taken; and the invocation ends before the last has been tried.",
+        rows=(12, 26),
+        replacements=(
+            Replace(
+                BUS,
+                "results.extend([down] * len(call) if down else self._put(call))",
+                "results.extend(self._put(call) if down else self._put(call))",
+            ),
+        ),
+        caught_by=by_tests(
+            "adapters/test_bus.py::test_after_a_failure_the_rest_of_a_batch_is_not_tried",
+            "adapters/test_bus.py::test_the_search_for_a_refused_event_stops_when_the_bus_fails",
+        ),
+    ),
+    SeededBug(
+        name="the-bus-is-asked-whether-an-event-is-too-large",
+        why="It knows its own limits; but it says no to the whole call, and to one of 1 MB in other words.",
+        rows=(26,),
+        replacements=(
+            Replace(
+                BUS,
+                "if len(envelopes) == 1 and _size(envelopes[0]) > MAX_ENTRY_BYTES:",
+                "if not envelopes:",
+            ),
+        ),
+        caught_by=by_tests(
+            "adapters/test_bus.py::test_an_event_over_the_limit_is_refused_without_a_call",
+            "adapters/test_bus.py::test_an_event_over_the_limit_is_refused_by_itself_and_the_others_go_on",
+        ),
+    ),
+    SeededBug(
+        name="nobody-is-told-of-a-refused-event",
+        why="It lies in the DLQ, where it can be seen.",
+        rows=(26,),
+        replacements=(Replace(HANDLER, "in announced.refused:", "in announced.refused[:0]:"),),
+        caught_by=by_tests("unit/functions/test_handlers.py::test_each_event_that_was_refused_is_told"),
+    ),
+    SeededBug(
+        name="what-is-too-large-for-the-dlq-holds-its-shard",
+        why="What can't be put anywhere can't be done.",
+        rows=(26,),
+        replacements=(
+            Replace(
+                ANNOUNCE,
+                "            self._dead_letters.send(_json(head), DEAD_LETTER_SECONDS)\n",
+                "            raise\n",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_announce.py::test_what_does_not_even_fit_the_dlq_is_told_there_by_its_booking"
+        ),
+    ),
+    SeededBug(
+        name="what-stands-before-an-unreadable-record-waits-with-it",
+        why="The stream brings it all again anyway.",
+        rows=(26,),
+        replacements=(
+            Replace(
+                ANNOUNCE,
+                "return self._publish(events, refused, _sequence_number(record))",
+                "return self._publish([], refused, _sequence_number(record))",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_announce.py::"
+            "test_while_the_dlq_is_down_an_unreadable_record_holds_the_shard_and_what_is_before_it_is_published"
+        ),
+    ),
+    SeededBug(
+        name="a-record-that-cant-be-read-is-told-with-the-errors-words",
+        why="A kind of error alone explains little; its words may be a value of the record.",
+        rows=(43,),
+        replacements=(
+            Replace(
+                ANNOUNCE,
+                '"unreadable_record", type(error).__name__, None',
+                '"unreadable_record", str(error), None',
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_announce.py::test_what_a_failed_record_says_is_not_in_what_is_logged_of_it"
         ),
     ),
 )

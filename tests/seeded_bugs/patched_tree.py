@@ -111,7 +111,9 @@ class PatchedTree:
             "seconds": timeout_seconds,
         }
         print(json.dumps(asked), file=self._warm.stdin, flush=True)
-        exit_code = json.loads(self._warm.stdout.readline())["exit_code"]
+        answer = self._warm.stdout.readline()
+        assert answer, "the process that runs the tests has ended"
+        exit_code = json.loads(answer)["exit_code"]
         output = self._output.read_text(errors="replace")
         assert self._report.exists(), f"no test was run, exit code {exit_code}:\n{output}"
         told = json.loads(self._report.read_text())

@@ -44,6 +44,13 @@ def test_a_bug_is_caught_by_tests_of_the_rows_it_is_about(bug: SeededBug) -> Non
     assert sorted(set(bug.rows) - named) == [], "rows that none of its tests names"
 
 
+def test_every_test_that_names_a_row_was_seen_failing() -> None:
+    # Not those on the whole stack: they take seconds each, and show again what a lower layer shows.
+    lower = ("tests/unit/", "tests/adapters/", "tests/template/")
+    seen = {node.partition("[")[0] for bug in CATALOGUE for node in bug.nodes}
+    assert sorted(test for test in rows_of_tests() if test.startswith(lower) and test not in seen) == []
+
+
 def test_no_row_is_named_that_is_not_there() -> None:
     unknown = [(named.path, named.line) for named in named_everywhere() if named.rows - NUMBERS]
     assert unknown == []

@@ -548,7 +548,16 @@ def test_while_the_quarantine_is_down_the_unusable_is_answered_503(
 
 
 # failure matrix: 43
-@pytest.mark.parametrize("body", [created(guests=["canary", 7]), created(AHEAD + 1000, summary="canary")])
+@pytest.mark.parametrize(
+    "body",
+    [
+        created(guests=["canary", 7]),
+        created(guests=[["canary"]], invitee_email={"canary": 1}),
+        created(AHEAD + 1000, summary="canary"),
+        created(event_id="", summary="canary"),
+        {"event": "scheduler.canary canary"},
+    ],
+)
 def test_an_answer_to_the_unusable_repeats_nothing_of_it(door: Door, body: dict[str, Any]) -> None:
     answer = door.post(body)
     assert answer.status == 400
