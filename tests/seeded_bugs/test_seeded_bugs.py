@@ -116,3 +116,19 @@ def test_a_run_tells_a_test_that_failed_from_one_that_could_not_begin(tree: Patc
     assert run.passed == (f"{folder}::test_three",)
     assert run.has_failed(f"{folder}::test_two")
     assert not run.has_failed(f"{folder}::test_t")
+
+
+def test_a_command_runs_over_the_copys_code_and_its_end_is_told(tree: PatchedTree) -> None:
+    module = tree.root / "tests/only_here.py"
+    module.write_text("import sys, bookings\nprint('violated:', bookings.__file__)\nsys.exit(1)\n")
+    try:
+        done = tree.run(("tests.only_here",), timeout_seconds=60)
+    finally:
+        module.unlink()
+    assert done.exit_code == FAILED
+    assert done.output == f"violated: {tree.root}/layers/runtime/bookings/__init__.py\n"
+
+
+def test_a_simulation_is_asked_for_by_its_number_of_schedules() -> None:
+    asked = Simulation(violated="durable", schedules=500).command()
+    assert asked == ("tests.simulation", "--bug-hunt", "--schedules", "500")
