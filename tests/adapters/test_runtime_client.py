@@ -162,7 +162,7 @@ def test_a_process_killed_while_it_publishes_has_not_answered_and_the_retry_succ
         while "PutEvents" not in services.called() and time.monotonic() < give_up_at:
             time.sleep(0.005)  # a process of its own can't be waited for otherwise
         # Nothing is durable yet. On a slow machine it may already say so, but that is all it can say.
-        answer = process.answer_within(0.3)
+        answer = process.answer_within(1.0)
         assert answer is None or answer["statusCode"] == 503
         process.kill()
     services.restore()

@@ -42,9 +42,6 @@ class FailingTests:
 
     nodes: tuple[str, ...]
 
-    def command(self) -> tuple[str, ...]:
-        return ("pytest", *self.nodes)
-
 
 @dataclass(frozen=True, slots=True)
 class Simulation:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.seeded_bugs.bugs import FailingTests, Replace, SeededBug, Simulation, StalePatch
+from tests.seeded_bugs.bugs import Catcher, Replace, SeededBug, Simulation, StalePatch
 from tests.seeded_bugs.catalogue import CATALOGUE
 from tests.seeded_bugs.patched_tree import ROOT, PatchedTree
 
@@ -24,20 +24,26 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PatchedTree]:
         yield patched
 
 
-def caught_in_both_ways() -> Iterator[tuple[SeededBug, FailingTests | Simulation]]:
+def test_without_a_bug_the_same_tests_pass(tree: PatchedTree) -> None:
+    run = tree.pytest(ALL_NODES, timeout_seconds=ALL_SECONDS)
+    assert (run.exit_code, run.failed, run.broken) == (0, (), ()), run.output
+    assert {node.partition("[")[0] for node in run.passed} == set(ALL_NODES)
+
+
+def hunts() -> Iterator[tuple[SeededBug, Catcher]]:
     for bug in CATALOGUE:
         for catcher in bug.caught_by:
             yield bug, catcher
 
 
+def by(catcher: Catcher) -> str:
+    return "by simulation" if isinstance(catcher, Simulation) else "by tests"
+
+
 @pytest.mark.parametrize(
-    ("bug", "catcher"),
-    list(caught_in_both_ways()),
-    ids=[f"{bug.name}-{type(catcher).__name__.lower()}" for bug, catcher in caught_in_both_ways()],
+    ("bug", "catcher"), list(hunts()), ids=[f"{bug.name} {by(catcher)}" for bug, catcher in hunts()]
 )
-def test_a_seeded_bug_is_caught(
-    tree: PatchedTree, bug: SeededBug, catcher: FailingTests | Simulation
-) -> None:
+def test_a_seeded_bug_is_caught(tree: PatchedTree, bug: SeededBug, catcher: Catcher) -> None:
     with tree.seeded(bug.replacements):
         if isinstance(catcher, Simulation):
             hunt = tree.run(catcher.command(), timeout_seconds=SIMULATION_SECONDS)
@@ -50,17 +56,12 @@ def test_a_seeded_bug_is_caught(
     assert [node for node in catcher.nodes if not run.has_failed(node)] == [], run.output
 
 
-def test_without_a_bug_the_same_tests_pass(tree: PatchedTree) -> None:
-    run = tree.pytest(ALL_NODES, timeout_seconds=ALL_SECONDS)
-    assert (run.exit_code, run.failed, run.broken) == (0, (), ()), run.output
-    assert {node.partition("[")[0] for node in run.passed} == set(ALL_NODES)
-
-
 @pytest.mark.parametrize("bug", CATALOGUE, ids=lambda bug: bug.name)
 def test_a_seeded_bug_is_a_patch_of_the_code_as_it_stands(bug: SeededBug) -> None:
     assert bug.replacements
     for each in bug.replacements:
-        assert each.applied((ROOT / each.path).read_text()) != each.old
+        text = (ROOT / each.path).read_text()
+        assert each.applied(text) != text
         assert not each.path.startswith("tests/"), "it is the product that has the bug"
 
 
