@@ -4,8 +4,8 @@ import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from bookings.aws.table import build_tombstone
-from bookings.booking import Tombstone, event_time_text
+from bookings.aws.table import build_tombstone, parse_item
+from bookings.booking import Booking, Tombstone, event_time_text
 from rich.text import Text
 
 from cli.output import CommandError, WrongCallError, console, errors_told, print_json
@@ -52,14 +52,16 @@ def erase_booking(stack: Stack, booking_id: str, *, now_ms: int) -> Tombstone:
     client = stack.dynamodb()
     with stack.errors_explained("erase the booking"):
         for _ in range(_ATTEMPTS):
-            revision = _revision(client, stack, booking_id)
-            tombstone = Tombstone(booking_id=booking_id, erased_at=now_ms, revision=revision + 1)
+            stored = _stored(client, stack, booking_id)
+            # Zoom's clock may be ahead of ours: what is in the booking already must not come back either.
+            erased_at = max(now_ms, _newest_ms(stored))
+            tombstone = Tombstone(booking_id=booking_id, erased_at=erased_at, revision=stored.revision + 1)
             try:
                 client.put_item(
                     TableName=stack.output("BookingsTableName"),
                     Item=build_tombstone(tombstone),
                     ConditionExpression="revision = :revision",
-                    ExpressionAttributeValues={":revision": {"N": str(revision)}},
+                    ExpressionAttributeValues={":revision": {"N": str(stored.revision)}},
                 )
             except client.exceptions.ConditionalCheckFailedException:
                 continue
@@ -67,13 +69,16 @@ def erase_booking(stack: Stack, booking_id: str, *, now_ms: int) -> Tombstone:
     raise CommandError(f"Booking {booking_id} is being written all the time; try again.")
 
 
-def _revision(client: "DynamoDBClient", stack: Stack, booking_id: str) -> int:
+def _stored(client: "DynamoDBClient", stack: Stack, booking_id: str) -> Booking | Tombstone:
     item = client.get_item(
         TableName=stack.output("BookingsTableName"),
         Key={"booking_id": {"S": booking_id}},
-        ProjectionExpression="revision",
         ConsistentRead=True,
     ).get("Item")
     if item is None:
         raise CommandError(f"There is no booking {booking_id} in {stack.name}.")
-    return int(item["revision"]["N"])
+    return parse_item(item)
+
+
+def _newest_ms(stored: Booking | Tombstone) -> int:
+    return stored.erased_at if isinstance(stored, Tombstone) else stored.newest.event_time

@@ -2,8 +2,10 @@
 
 import typer
 
+from cli.announce import announce
 from cli.erase import erase
 from cli.local.commands import app as local
+from cli.recover import recover
 from cli.send import send
 from cli.show import show
 
@@ -18,4 +20,6 @@ app = typer.Typer(
 app.command()(send)
 app.command()(show)
 app.command()(erase)
+app.command()(recover)
+app.command()(announce)
 app.add_typer(local, name="local")

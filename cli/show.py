@@ -1,9 +1,7 @@
 """`bookings show`: prints bookings from the table."""
 
 import json
-import time
-from collections.abc import Iterator
-from itertools import batched
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,16 +13,12 @@ from rich.json import JSON
 from rich.table import Table
 from rich.text import Text
 
-from cli.output import CommandError, WrongCallError, console, errors_told, print_json, printable
-from cli.stack import JsonOption, LocalOption, Stack, StackOption, find_stack
+from cli.bookings_table import BookingsTable, erased
+from cli.output import WrongCallError, console, errors_told, print_json, printable
+from cli.stack import JsonOption, LocalOption, StackOption, find_stack
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
-
-    Item = dict[str, AttributeValueTypeDef]
-
-_BY_HOST = "by_host"
-_KEYS_A_READ = 100  # BatchGetItem's limit
+    from cli.bookings_table import Item
 
 _FIRST = ("booking_id", "status", "title", "start", "end", "invitee", "answers")
 """The fields a person looks for, before the others."""
@@ -65,16 +59,16 @@ def show(
             raise WrongCallError("BOOKING_ID and --host exclude each other.")
         if events and booking_id is None:
             raise WrongCallError("--events needs a BOOKING_ID.")
-        table = _BookingsTable(find_stack(local=local, name=stack))
+        table = BookingsTable(find_stack(local=local, name=stack))
         if booking_id is not None:
-            booking = table.get(booking_id)
+            booking = _booking(table, booking_id)
             if as_json:
                 print_json(_as_dict(booking, events=events))
             else:
                 console().print(_in_full(booking, events=events))
             return
         bookings = sorted(
-            table.of_host(host) if host is not None else table.all(),
+            _bookings(table.items_of_host(host) if host is not None else table.items()),
             key=lambda booking: (booking.details.start or "", booking.booking_id),
         )
     if as_json:
@@ -83,69 +77,23 @@ def show(
         console().print(_overview(bookings))
 
 
-class _BookingsTable:
-    """Reads the bookings of a stack; an operator's way, the functions never read the table."""
+def _booking(table: BookingsTable, booking_id: str) -> Booking:
+    """Returns one booking.
 
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-        self._client = stack.dynamodb()
-        self._name = stack.output("BookingsTableName")
-
-    def get(self, booking_id: str) -> Booking:
-        """Returns one booking.
-
-        Raises:
-            CommandError: there is none of this id, or it was erased.
-        """
-        with self._stack.errors_explained("read the bookings"):
-            answer = self._client.get_item(
-                TableName=self._name, Key={"booking_id": {"S": booking_id}}, ConsistentRead=True
-            )
-        item = answer.get("Item")
-        if item is None or _expired(item):
-            raise CommandError(f"There is no booking {booking_id} in {self._stack.name}.")
-        found = parse_item(item)
-        if isinstance(found, Tombstone):
-            raise CommandError(f"Booking {booking_id} was erased ({event_time_text(found.erased_at)}).")
-        return found
-
-    def all(self) -> Iterator[Booking]:
-        with self._stack.errors_explained("read the bookings"):
-            for page in self._client.get_paginator("scan").paginate(TableName=self._name):
-                yield from _bookings(page["Items"])
-
-    def of_host(self, user_id: str) -> Iterator[Booking]:
-        with self._stack.errors_explained("read the bookings"):
-            pages = self._client.get_paginator("query").paginate(
-                TableName=self._name,
-                IndexName=_BY_HOST,
-                KeyConditionExpression="host_user_id = :host",
-                ExpressionAttributeValues={":host": {"S": user_id}},
-                ProjectionExpression="booking_id",
-            )
-            keys = [item for page in pages for item in page["Items"]]
-            for some in batched(keys, _KEYS_A_READ, strict=False):
-                yield from _bookings(self._read(list(some)))
-
-    def _read(self, keys: "list[Item]") -> "Iterator[Item]":
-        wanted: Any = {self._name: {"Keys": keys}}
-        while wanted:
-            answer = self._client.batch_get_item(RequestItems=wanted)
-            yield from answer["Responses"][self._name]
-            wanted = answer["UnprocessedKeys"]
+    Raises:
+        CommandError: there is none of this id, or it was erased.
+    """
+    found = parse_item(table.item(booking_id))
+    if isinstance(found, Tombstone):
+        raise erased(found.booking_id, found.erased_at)
+    return found
 
 
-def _bookings(items: "Iterator[Item] | list[Item]") -> Iterator[Booking]:
+def _bookings(items: "Iterable[Item]") -> Iterator[Booking]:
     for item in items:
-        if not _expired(item):
-            found = parse_item(item)
-            if isinstance(found, Booking):
-                yield found
-
-
-def _expired(item: "Item") -> bool:
-    """DynamoDB deletes an expired item within days; until then readers leave it out."""
-    return "expires_at" in item and int(item["expires_at"]["N"]) <= time.time()
+        found = parse_item(item)
+        if isinstance(found, Booking):
+            yield found
 
 
 def _as_dict(booking: Booking, *, events: bool) -> dict[str, Any]:

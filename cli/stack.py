@@ -26,9 +26,13 @@ from cli.output import CommandError, WrongCallError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
 
 STATE_FILE = Path(".local/stack.json")
 """Written by the local stack while it runs; relative to where the command is called, as `make run` is."""
+
+LOCAL_STACK_NAME = "bookings-local"
+"""In the emulator's CloudFormation."""
 
 LocalOption = Annotated[bool, typer.Option("--local", help="Work on the local stack (make run).")]
 StackOption = Annotated[
@@ -56,10 +60,12 @@ class Stack:
 
     Attributes:
         name: as it stands in messages, "the local stack" or "stack NAME".
+        cloudformation_name: as CloudFormation knows it.
         endpoint_url: of the emulator; None on AWS.
     """
 
     name: str
+    cloudformation_name: str
     outputs: Mapping[str, str]
     session: boto3.session.Session = field(repr=False)
     config: Config = field(repr=False)
@@ -80,6 +86,20 @@ class Stack:
         except KeyError:
             raise CommandError(f"{self.name} has no output {name}; is it a stack of this template?") from None
 
+    def parameter(self, name: str) -> str:
+        """Returns the value that a parameter of the template has in this stack.
+
+        Raises:
+            CommandError: there is none of this name, or it can't be read.
+        """
+        with self.errors_explained(f"read the parameter {name}"):
+            client = self.session.client("cloudformation", endpoint_url=self.endpoint_url, config=self.config)
+            [described] = client.describe_stacks(StackName=self.cloudformation_name)["Stacks"]
+        for parameter in described.get("Parameters", []):
+            if parameter.get("ParameterKey") == name:
+                return parameter.get("ParameterValue", "")
+        raise CommandError(f"{self.name} has no parameter {name}; is it a stack of this template?")
+
     def secret(self) -> str:
         """Returns the Zoom secret token that the stack verifies with.
 
@@ -88,10 +108,14 @@ class Stack:
         """
         with self.errors_explained("read the Zoom secret token"):
             client = self.session.client("secretsmanager", endpoint_url=self.endpoint_url, config=self.config)
-            return client.get_secret_value(SecretId=self.output("ZoomSecretArn"))["SecretString"]
+            stored = client.get_secret_value(SecretId=self.output("ZoomSecretArn"))
+        return stored["SecretString"].strip()
 
     def dynamodb(self) -> "DynamoDBClient":
         return self.session.client("dynamodb", endpoint_url=self.endpoint_url, config=self.config)
+
+    def event_bridge(self) -> "EventBridgeClient":
+        return self.session.client("events", endpoint_url=self.endpoint_url, config=self.config)
 
     @contextmanager
     def errors_explained(self, task: str) -> Iterator[None]:
@@ -138,6 +162,7 @@ def _local_stack() -> Stack:
         ) from None
     return Stack(
         name="the local stack",
+        cloudformation_name=LOCAL_STACK_NAME,
         outputs=outputs,
         session=local_session(region),
         config=local_config(read_timeout_seconds=10),
@@ -183,7 +208,9 @@ def _deployed_stack(name: str) -> Stack:
                 ) from None
             raise
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
-    return Stack(name=f"stack {name}", outputs=outputs, session=session, config=config)
+    return Stack(
+        name=f"stack {name}", cloudformation_name=name, outputs=outputs, session=session, config=config
+    )
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from cli.local.stack import ROOT, RunningStack
 from cli.local.subscriber import DomainEvent, Subscriber
-from cli.send import Sent, post
+from cli.posting import Sent, post
 
 EVENTS = ROOT / "events"
 

@@ -22,13 +22,13 @@ from botocore.exceptions import ClientError
 
 from cli.local.emulator import REGION, Emulator, EmulatorError, Observer
 from cli.local.template import Fitted, LeftOut, TableSettings, TemplateError, fit, read
-from cli.stack import local_config, local_session
+from cli.stack import LOCAL_STACK_NAME, local_config, local_session
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "template.yaml"
 DIRECTORY = Path(".local")
 STATE_FILE = "stack.json"
-STACK_NAME = "bookings-local"
+STACK_NAME = LOCAL_STACK_NAME
 
 _BUCKET = "artifacts"
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]

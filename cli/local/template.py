@@ -81,6 +81,7 @@ def fit(path: Path, upload: Upload, known_types: frozenset[str]) -> Fitted:
     template = expand(source)
     check_references(template)
     expand_routes(template)
+    plain_alarms(template)
     left_out = leave_out_unknown(template, known_types)
     return Fitted(template, left_out, table_settings(template))
 
@@ -230,6 +231,19 @@ def _function_of(integration: Mapping[str, Any]) -> str:
     if match is None:
         raise TemplateError(f"a route of the HTTP API leads to no function of the template: {uri}")
     return match.group(1)
+
+
+def plain_alarms(template: Template) -> None:
+    """Lets an alarm that computes with several metrics watch the first of them alone.
+
+    The emulator's CloudFormation knows no metric math, and alarms have nothing to watch here anyhow; but the
+    dashboard names them all.
+    """
+    for resource in template["Resources"].values():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in properties:
+            watched = next(each["MetricStat"] for each in properties.pop("Metrics") if "MetricStat" in each)
+            properties |= {**watched["Metric"], "Period": watched["Period"], "Statistic": watched["Stat"]}
 
 
 def leave_out_unknown(template: Template, known_types: frozenset[str]) -> tuple[LeftOut, ...]:

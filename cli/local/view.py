@@ -20,7 +20,7 @@ from cli.local.demo import CHALLENGE, Outcome, Told
 from cli.local.stack import DIRECTORY, RunningStack
 from cli.local.subscriber import DomainEvent
 from cli.local.template import LeftOut
-from cli.send import Sent
+from cli.posting import Sent
 
 _STATUS_STYLES = {"confirmed": "green", "canceled": "yellow"}
 _EVENT_STYLES = {

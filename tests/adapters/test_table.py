@@ -235,7 +235,7 @@ def test_a_field_that_zoom_adds_is_kept_and_announced(table_name: str) -> None:
     kept = stored.kept[Kind.CREATED].body
     assert kept is not None
     assert json.loads(kept)["added_at_the_top"] == {"deep": [1, 2.5]}
-    announced = parse_change(stream_record(item)).after
+    announced = parse_change(json.loads(json.dumps(stream_record(item)))).after
     assert announced is not None
     assert announced.fields["location"]["kind"] == "moon_base"
     assert announced.fields["location"]["place"] == place
@@ -454,6 +454,18 @@ def test_a_late_retry_does_not_bring_an_erased_booking_back_and_a_new_booking_do
     assert recorder(table_name).record(message_of(newer)).outcome is Count.BOOKING_WRITTEN
     item = stored_item(table_name, booking)
     assert (item["revision"], "erased_at" in item) == ({"N": "4"}, False)
+    # What was erased stays away from what was made anew.
+    older = sample("canceled", event_ts=EVENT_TS)
+    assert recorder(table_name).record(message_of(older)).outcome is Count.ERASED
+    assert stored_item(table_name, booking) == item
+
+
+def test_a_booking_made_anew_remembers_its_erasure_and_tells_it_nobody() -> None:
+    booking = booking_of(sample("created"), revision=4)
+    item = build_item(dataclasses.replace(booking, erased_until=EVENT_TS), None)
+    assert item == build_item(booking, None) | {"erased_until": {"N": str(EVENT_TS)}}
+    assert parse_item(item) == dataclasses.replace(booking, erased_until=EVENT_TS)
+    assert parse_change(json.loads(json.dumps(stream_record(item)))).after == snapshot_of(booking)
 
 
 class _AnswerLost:

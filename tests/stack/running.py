@@ -434,6 +434,21 @@ class StackUnderTest:
         finally:
             iam.delete_role_policy(**target)
 
+    @contextlib.contextmanager
+    def stream_giving_up(self) -> Iterator[None]:
+        """Makes the table's stream give up at once what it gives up after a day otherwise."""
+        lambdas = self.running.client("lambda")
+        [mapping] = lambdas.list_event_source_mappings(
+            FunctionName=self.running.physical_id("BookingEventsFunction")
+        )["EventSourceMappings"]
+        lambdas.update_event_source_mapping(UUID=mapping["UUID"], MaximumRetryAttempts=0)
+        try:
+            yield
+        finally:
+            lambdas.update_event_source_mapping(
+                UUID=mapping["UUID"], MaximumRetryAttempts=mapping["MaximumRetryAttempts"]
+            )
+
     def refused_to(self, role: str, *calls: Callable[[Callable[[str], Any]], object]) -> list[str]:
         """The error codes by which AWS refuses each call to whoever takes on a role of the template.
 

@@ -42,7 +42,7 @@ def every_queue_set_aside_rings_at_the_first_message(stack: Stack) -> Iterator[s
     watched = {
         logical(dimension["Value"])
         for alarm in stack.of_type("AWS::CloudWatch::Alarm").values()
-        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+        if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible"
         and alarm["Threshold"] == 1
         and alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
         and alarm["Statistic"] == "Maximum"
@@ -175,7 +175,8 @@ def every_function_rings_when_it_fails(stack: Stack) -> Iterator[str]:
     watched = {
         logical(dimension["Value"])
         for alarm in stack.of_type("AWS::CloudWatch::Alarm").values()
-        if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors") and alarm["Threshold"] == 1
+        if (alarm.get("Namespace"), alarm.get("MetricName")) == ("AWS/Lambda", "Errors")
+        and alarm["Threshold"] == 1
         for dimension in alarm["Dimensions"]
         if dimension["Name"] == "FunctionName"
     }

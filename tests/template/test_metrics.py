@@ -22,6 +22,7 @@ FUNCTIONS = {
 OF_AWS = {
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ("QueueName", "AWS::SQS::Queue"),
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): ("QueueName", "AWS::SQS::Queue"),
+    ("AWS/SQS", "NumberOfMessagesSent"): ("QueueName", "AWS::SQS::Queue"),
     ("AWS/Lambda", "Errors"): ("FunctionName", "AWS::Lambda::Function"),
     ("AWS/Lambda", "IteratorAge"): ("FunctionName", "AWS::Lambda::Function"),
     ("AWS/ApiGateway", "5xx"): ("ApiId", "AWS::ApiGatewayV2::Api"),
@@ -60,8 +61,10 @@ def alarms() -> dict[str, Any]:
 
 def of_alarms() -> Iterator[tuple[str, Metric]]:
     for name, alarm in alarms().items():
-        dimensions = {dimension["Name"]: text(dimension["Value"]) for dimension in alarm["Dimensions"]}
-        yield name, (text(alarm["Namespace"]), alarm["MetricName"], dimensions)
+        math = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
+        for metric in math or [alarm]:
+            dimensions = {dimension["Name"]: text(dimension["Value"]) for dimension in metric["Dimensions"]}
+            yield name, (text(metric["Namespace"]), metric["MetricName"], dimensions)
 
 
 def widgets() -> list[dict[str, Any]]:
@@ -126,9 +129,42 @@ def test_what_a_person_must_hear_of_is_watched(alarm: str, watched: tuple[str, i
     assert (properties["MetricName"], properties.get("DatapointsToAlarm")) == watched
 
 
+@pytest.mark.parametrize(
+    ("published", "created", "canceled", "rings"),
+    [
+        (3, 0, 0, True),
+        (1, 0, 0, True),
+        (1, 1, 0, False),
+        (5, 0, 1, False),
+        (0, 0, 0, False),
+        (0, 2, 0, False),
+    ],
+)
+def test_deliveries_that_come_out_nowhere_ring(
+    published: int, created: int, canceled: int, rings: bool
+) -> None:
+    # failure matrix: 14
+    properties = alarms()["DeliveriesVanishAlarm"]
+    (expression,) = [each["Expression"] for each in properties["Metrics"] if "Expression" in each]
+    metrics = {each["Id"]: each for each in properties["Metrics"] if "MetricStat" in each}
+    written = re.fullmatch(r"IF\((?P<when>.+), 1, 0\)", expression)
+
+    assert written is not None
+    assert metrics.keys() == {"published", "created", "canceled"}
+    assert {each["ReturnData"] for each in metrics.values()} == {False}
+    condition = written["when"].replace("AND", "and")
+    values = {"published": published, "created": created, "canceled": canceled}
+    assert eval(condition, {}, values) is rings  # noqa: S307 - our own template's
+    assert (properties["Threshold"], properties["ComparisonOperator"]) == (
+        1,
+        "GreaterThanOrEqualToThreshold",
+    )
+
+
 def test_an_alarm_looks_back_no_further_than_cloudwatch_can() -> None:
     for name, alarm in alarms().items():
-        assert alarm["Period"] * alarm["EvaluationPeriods"] <= 86_400, name
+        math = [each["MetricStat"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
+        assert max(each["Period"] for each in math or [alarm]) * alarm["EvaluationPeriods"] <= 86_400, name
         assert alarm.get("DatapointsToAlarm", 1) <= alarm["EvaluationPeriods"], name
 
 

@@ -19,11 +19,10 @@ from bookings.booking import (
     expires_at,
     merge,
 )
-from bookings.zoom.delivery import to_delivery
 from bookings.zoom.events import CANCELED, CREATED
 from hypothesis import given
-from hypothesis import strategies as st
 
+from tests.histories import histories
 from tests.samples import MORNING_MS, canceled, created, delivery, sample
 
 T = MORNING_MS
@@ -335,36 +334,6 @@ def test_an_end_in_the_last_year_of_all_has_an_expiry_too() -> None:
 def test_an_end_in_the_first_year_of_all_has_an_expiry_too() -> None:
     booking = fold([delivery(created(T, end_date_time="0001-01-01T00:00:00Z"))])
     assert expires_at(booking, 1) == T // 1000 + 86_400
-
-
-# Few values, so that times collide, half-moves meet and details are missing now and then.
-BODIES = st.builds(
-    lambda make, at, changes: make(T + at, **changes),
-    st.sampled_from([created, canceled]),
-    st.sampled_from([0, 1, SECOND, MINUTE, MINUTE + 1, 2 * MINUTE]),
-    st.fixed_dictionaries(
-        {"rescheduled": st.sampled_from([True, False, None])},
-        optional={
-            "summary": st.sampled_from(["a", "b", "", None]),
-            "guests": st.sampled_from([["g@example.com"], [], None]),
-            "start_date_time": st.sampled_from(["2026-11-25T16:00:00Z", "", "never"]),
-            "cancellation": st.sampled_from([{"reason": "x"}, {"reason": ""}, None]),
-            "created": st.sampled_from(["2026-11-20T09:00:00Z", ""]),
-            "invitee_first_name": st.sampled_from(["Ann", ""]),
-            "text_phone_number": st.sampled_from(["+1", None]),
-        },
-    ),
-)
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> tuple[list[Delivery], list[Delivery]]:
-    """Draws a history, and the same one shuffled with some of it delivered more than once."""
-    history = draw(
-        st.lists(BODIES, min_size=1, max_size=7).map(lambda bodies: [to_delivery(b) for b in bodies])
-    )
-    again = history + draw(st.lists(st.sampled_from(history), max_size=5))
-    return history, draw(st.permutations(again))
 
 
 # failure matrix: 44

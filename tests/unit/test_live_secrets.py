@@ -157,6 +157,45 @@ def test_a_cold_process_that_cannot_read_a_secret_has_none(rotation: Rotation, t
     assert rotation.values() == [OLD]
 
 
+# failure matrix: 28, 30
+@pytest.mark.parametrize("trouble", [DENIED, HANGS, THROTTLED])
+def test_secrets_may_be_outdated_from_a_read_that_failed_to_one_that_did_not(
+    rotation: Rotation, trouble: Trouble
+) -> None:
+    rotation.values()
+    assert not rotation.secrets.may_be_outdated
+    rotation.stored.trouble = trouble
+    rotation.refresh()
+    rotation.clock.advance(MIN_REFRESH.total_seconds() - 1)
+    rotation.refresh()
+    rotation.values()
+    assert rotation.secrets.may_be_outdated
+    rotation.stored.trouble = None
+    rotation.clock.advance(1)
+    assert rotation.refresh()
+    assert not rotation.secrets.may_be_outdated
+
+
+# failure matrix: 28, 30
+def test_secrets_may_be_outdated_when_only_the_previous_one_could_not_be_read(rotation: Rotation) -> None:
+    rotation.values()
+    rotation.stored.store(NEW)
+    rotation.stored.next = [None, DENIED]
+    assert not rotation.refresh()
+    assert rotation.secrets.may_be_outdated
+
+
+# failure matrix: 30
+def test_a_process_that_read_its_first_secret_in_the_end_is_up_to_date(rotation: Rotation) -> None:
+    rotation.stored.trouble = DENIED
+    with pytest.raises(SecretUnavailable):
+        rotation.values()
+    assert rotation.secrets.may_be_outdated
+    rotation.stored.trouble = None
+    assert rotation.values() == [OLD]
+    assert not rotation.secrets.may_be_outdated
+
+
 def test_a_cold_process_whose_time_is_up_has_no_secret(rotation: Rotation) -> None:
     deadline = Deadline(rotation.clock, 1.0)
     rotation.clock.advance(1.0)

@@ -274,7 +274,30 @@ def test_a_delivery_of_an_erased_booking_is_dropped_and_counted(table: Table, at
 def test_a_delivery_newer_than_the_erasure_is_a_new_booking(table: Table) -> None:
     table.store.items[BOOKING_ID] = erased(T)
     assert table.record(created(T + 1)).outcome is Count.BOOKING_WRITTEN
-    assert table.store.only == replace(merge(None, delivery(created(T + 1), REQUEST_ID)), revision=8)
+    fresh = merge(None, delivery(created(T + 1), REQUEST_ID))
+    assert table.store.only == replace(fresh, revision=8, erased_until=T)
+
+
+# failure matrix: 52
+@pytest.mark.parametrize("at", [T - 1, T])
+def test_what_was_erased_stays_away_after_a_newer_delivery_has_made_the_booking_anew(
+    table: Table, at: int
+) -> None:
+    table.store.items[BOOKING_ID] = erased(T)
+    table.record(created(T + 1, guests=[]))
+    table.record(created(T + 2, guests=[]))
+    anew = table.store.only
+    assert table.record(canceled(at)).outcome is Count.ERASED
+    assert table.record(canceled(at, rescheduled=True)).outcome is Count.ERASED
+    assert table.store.only == anew
+    assert table.record(canceled(T + 3)).outcome is Count.BOOKING_WRITTEN
+    assert (table.store.only.status, table.store.only.erased_until) == (Status.CANCELED, T)
+
+
+def test_when_a_booking_was_erased_before_is_not_for_subscribers(table: Table) -> None:
+    table.store.items[BOOKING_ID] = erased(T)
+    table.record(created(T + 1))
+    assert "erased_until" not in table.store.only.public_fields()
 
 
 # failure matrix: 52

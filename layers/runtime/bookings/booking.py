@@ -108,10 +108,12 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """The state of a booking; everything beside `kept` and `revision` follows from `kept`.
+    """The state of a booking; what it says follows from `kept` alone.
 
     Attributes:
         revision: counts the writes; 0 for a booking that was never written.
+        erased_until: of a booking that was erased before and made anew: milliseconds since 1970; deliveries
+            of that time or before are still dropped.
     """
 
     booking_id: str
@@ -120,13 +122,14 @@ class Booking:
     details: Details = field(repr=False)
     kept: Mapping[Kind, KeptEvent]
     revision: int = 0
+    erased_until: int | None = None
 
     @property
     def newest(self) -> KeptEvent:
         return max(self.kept.values(), key=lambda event: event.order)
 
     def public_fields(self) -> dict[str, Any]:
-        """Returns the item as subscribers see it: all but `zoom_events`, `revision` and `expires_at`."""
+        """Returns the item as subscribers see it: all but what is ours alone to know."""
         fields: dict[str, Any] = {
             "booking_id": self.booking_id,
             "status": str(self.status),
@@ -181,6 +184,7 @@ def merge(booking: Booking | None, delivery: Delivery) -> Booking:
         details=_details(kept, created, canceled_by, booking.details if booking else Details()),
         kept=MappingProxyType(kept),
         revision=booking.revision if booking else 0,
+        erased_until=booking.erased_until if booking else None,
     )
 
 

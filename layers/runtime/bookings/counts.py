@@ -21,7 +21,7 @@ class Count(StrEnum):
     SIGNATURE_MISMATCH = "SignatureMismatch"  # well-formed and in time, made with another secret
     TOO_LARGE = "TooLarge"
     SECRET_REFRESH_FAILED = "SecretRefreshFailed"  # the cached secret goes on  # noqa: S105 - a metric's name
-    SECRET_UNAVAILABLE = "SecretUnavailable"  # none, or unusable: answered 503  # noqa: S105 - likewise
+    SECRET_UNAVAILABLE = "SecretUnavailable"  # none, unusable, or outdated: answered 503  # noqa: S105 - likewise
     # the two handlers
     BOOKING_WRITTEN = "BookingWritten"
     DUPLICATE = "Duplicate"  # already merged

@@ -38,7 +38,7 @@ class Snapshot:
     """A booking as one revision of it stood in the table.
 
     Attributes:
-        fields: the item less `zoom_events`, `revision` and `expires_at`.
+        fields: the item less `zoom_events`, `revision`, `expires_at` and `erased_until`.
         digests: of each kept event.
     """
 

@@ -23,7 +23,10 @@ FETCH_SECONDS = 0.8
 
 
 class SecretUnavailable(BookingsError):
-    """There is no secret to verify with: not readable, or blank or too short. Answer 503, never accept."""
+    """There is no secret to verify with: not readable, or blank or too short, or perhaps no longer the one.
+
+    Answer 503, never accept.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,12 @@ class LiveSecrets:
         self._count = count
         self._known: _Known | None = None
         self._refreshed_at: datetime | None = None
+        self._last_read_failed = False
+
+    @property
+    def may_be_outdated(self) -> bool:
+        """Whether the last attempt to read them failed: what they did not sign a newer one may have."""
+        return self._last_read_failed
 
     def values(self, deadline: Deadline) -> list[str]:
         """Returns the secrets that may have signed a request now, the current one first.
@@ -106,7 +115,9 @@ class LiveSecrets:
             if self._clock.now() - current.created_at < GRACE:
                 previous = self._source.previous(deadline.remaining(FETCH_SECONDS))
         except ServiceError as error:
+            self._last_read_failed = True
             raise _Unreadable(str(error)) from error
+        self._last_read_failed = False
         if not _usable(current):
             self._known = None
             raise SecretUnavailable(f"the stored secret is shorter than {MIN_LENGTH} characters")

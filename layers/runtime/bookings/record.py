@@ -103,7 +103,8 @@ class Recorder:
         # Most deliveries are a booking's first, so the first attempt is a write, and its refusal the read.
         stored: Booking | Tombstone | None = None
         for attempt in range(MAX_ATTEMPTS):
-            if isinstance(stored, Tombstone) and delivery.event.event_time <= stored.erased_at:
+            erased_until = _erased_until(stored)
+            if erased_until is not None and delivery.event.event_time <= erased_until:
                 return Count.ERASED, 0
             known = stored if isinstance(stored, Booking) else None
             merged = merge(known, delivery)
@@ -115,7 +116,9 @@ class Recorder:
                 return Count.PAST_RETENTION, 0
             try:
                 given_up = self._store.save(
-                    replace(merged, revision=(stored.revision if stored else 0) + 1),
+                    replace(
+                        merged, revision=(stored.revision if stored else 0) + 1, erased_until=erased_until
+                    ),
                     replacing=_NO_REVISION if past_retention else stored.revision if stored else None,
                     expires_at=expires_at(merged, self._retention_days),
                 )
@@ -147,6 +150,13 @@ class Recorder:
             request_id=delivery.event.request_id,
         )
         self._quarantine.send(message, QUARANTINE_SECONDS)
+
+
+def _erased_until(stored: Booking | Tombstone | None) -> int | None:
+    """Returns until when deliveries are dropped; what is made anew over a tombstone remembers it."""
+    if stored is None:
+        return None
+    return stored.erased_at if isinstance(stored, Tombstone) else stored.erased_until
 
 
 def _unchanged(booking: Booking, delivery: Delivery) -> Count:

@@ -51,11 +51,17 @@ TEMPLATE = {
                 ],
             },
         },
+        "BookingBus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": "bookings-dev"}},
     },
-    "Parameters": {"WebhookUrl": {"Type": "String"}, "ZoomSecretArn": {"Type": "String"}},
+    "Parameters": {
+        "WebhookUrl": {"Type": "String"},
+        "ZoomSecretArn": {"Type": "String"},
+        "ShareAccessLinks": {"Type": "String"},
+    },
     "Outputs": {
         "WebhookUrl": {"Value": {"Ref": "WebhookUrl"}},
         "BookingsTableName": {"Value": {"Ref": "BookingsTable"}},
+        "EventBusArn": {"Value": {"Fn::GetAtt": ["BookingBus", "Arn"]}},
         "ZoomSecretArn": {"Value": {"Ref": "ZoomSecretArn"}},  # moto makes no secrets in a stack
     },
 }
@@ -106,12 +112,18 @@ class Deployed:
         boto3.client("dynamodb").put_item(TableName=self.outputs["BookingsTableName"], Item=item)
 
     def point_webhook_at(self, url: str) -> None:
+        self.update(WebhookUrl=url)
+
+    def update(self, **changed: str) -> None:
+        """Deploys other values of parameters."""
         boto3.client("cloudformation").update_stack(
             StackName=STACK_NAME,
             UsePreviousTemplate=True,
             Parameters=[
-                {"ParameterKey": "WebhookUrl", "ParameterValue": url},
-                {"ParameterKey": "ZoomSecretArn", "UsePreviousValue": True},
+                {"ParameterKey": name, "ParameterValue": changed[name]}
+                if name in changed
+                else {"ParameterKey": name, "UsePreviousValue": True}
+                for name in ("WebhookUrl", "ZoomSecretArn", "ShareAccessLinks")
             ],
         )
 
@@ -127,6 +139,7 @@ def deployed() -> Iterator[Deployed]:
             Parameters=[
                 {"ParameterKey": "WebhookUrl", "ParameterValue": "http://127.0.0.1:1/webhooks/zoom"},
                 {"ParameterKey": "ZoomSecretArn", "ParameterValue": secret["ARN"]},
+                {"ParameterKey": "ShareAccessLinks", "ParameterValue": "false"},
             ],
         )
         [stack] = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
@@ -135,11 +148,16 @@ def deployed() -> Iterator[Deployed]:
 
 @dataclass(kw_only=True)
 class Server:
-    """A server on the loopback that keeps what it was asked."""
+    """A server on the loopback that keeps what it was asked.
+
+    Attributes:
+        statuses: what it answers first, in this order; then `status`.
+    """
 
     url: str
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     status: int = 200
+    statuses: list[int] = field(default_factory=list)
     content_type: str = "application/json"
     body: bytes = b"{}"
 
@@ -176,7 +194,8 @@ class _HTTPServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def _serving(answer: Any) -> Iterator[_HTTPServer]:
+def serving(answer: Any) -> Iterator[_HTTPServer]:
+    """Serves on the loopback what `answer` makes of a path, headers and a body."""
     server = _HTTPServer(answer)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -194,9 +213,9 @@ def webhook() -> Iterator[Server]:
 
     def answer(path: str, headers: dict[str, str], body: bytes) -> tuple[int, str, bytes]:
         found.requests.append((path, headers, body))
-        return found.status, found.content_type, found.body
+        return found.statuses.pop(0) if found.statuses else found.status, found.content_type, found.body
 
-    with _serving(answer) as server:
+    with serving(answer) as server:
         found.url = f"{server.url}/webhooks/zoom"
         yield found
 
@@ -228,7 +247,7 @@ def local(deployed: Deployed, webhook: Server) -> Iterator[Local]:
         content = json.dumps(answered, default=_json_value)
         return 200, headers["content-type"], content.encode()
 
-    with _serving(answer) as server:
+    with serving(answer) as server:
         found = Local(
             outputs=deployed.outputs,
             credentials=credentials,

@@ -69,20 +69,32 @@ def test_an_older_delivery_does_not_bring_an_erased_booking_back(deployed: Deplo
     assert isinstance(parse_item(stored(deployed, booking)), Tombstone)
 
 
+def test_what_came_with_a_time_ahead_of_our_clock_is_erased_with_the_rest(deployed: Deployed) -> None:
+    booking = dataclasses.replace(booked(CREATED_FILE), revision=1)
+    deployed.put(booking)
+    ahead = booking.newest.event_time
+    found = find_stack(local=False, name=STACK_NAME)
+
+    tombstone = erase_booking(found, booking.booking_id, now_ms=ahead - 30_000)
+
+    assert tombstone.erased_at == ahead
+    assert erase_booking(found, booking.booking_id, now_ms=ahead - 20_000).erased_at == ahead
+
+
 def test_a_booking_written_in_between_is_erased_as_it_is_then(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     booking = dataclasses.replace(booked(CREATED_FILE), revision=1)
     deployed.put(booking)
-    read = cli.erase._revision
+    read = cli.erase._stored
 
-    def overtaken(*arguments: Any) -> int:
-        revision = read(*arguments)
-        if revision == 1:
+    def overtaken(*arguments: Any) -> Booking | Tombstone:
+        found = read(*arguments)
+        if found.revision == 1:
             deployed.put(dataclasses.replace(booking, revision=2))
-        return revision
+        return found
 
-    monkeypatch.setattr(cli.erase, "_revision", overtaken)
+    monkeypatch.setattr(cli.erase, "_stored", overtaken)
     found = find_stack(local=False, name=STACK_NAME)
     tombstone = erase_booking(found, booking.booking_id, now_ms=NOW_MS)
 
@@ -95,7 +107,7 @@ def test_a_booking_that_is_written_without_end_is_left_and_said_so(
 ) -> None:
     booking = dataclasses.replace(booked(CREATED_FILE), revision=7)
     deployed.put(booking)
-    monkeypatch.setattr(cli.erase, "_revision", lambda *_: 1)
+    monkeypatch.setattr(cli.erase, "_stored", lambda *_: dataclasses.replace(booking, revision=1))
 
     result = bookings("erase", booking.booking_id, "--yes", "--stack", STACK_NAME)
 

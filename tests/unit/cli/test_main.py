@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from cli import entry, send
+from cli import entry, posting
 
 from .conftest import EVENTS, SECRET, bookings
 
@@ -14,7 +14,9 @@ def test_its_commands_are_listed() -> None:
     result = bookings("--help")
 
     assert result.exit_code == 0
-    assert re.findall(r"^│ (\w+) ", result.stdout, re.MULTILINE) == ["send", "show", "erase", "local"]
+    assert re.findall(r"^│ (\w+) ", result.stdout, re.MULTILINE) == [
+        *("send", "show", "erase", "recover", "announce", "local")
+    ]
 
 
 def test_the_entry_point_runs_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -33,7 +35,7 @@ def test_a_bug_does_not_print_the_secret(
     def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(send, "sign", broken)
+    monkeypatch.setattr(posting, "sign", broken)
     file = str(EVENTS / "url_validation.json")
     monkeypatch.setattr(
         sys, "argv", ["bookings", "send", file, "--url", "http://127.0.0.1:1", "--secret", SECRET]

@@ -10,6 +10,7 @@ import pytest
 import typer
 from bookings.zoom.signature import check_form, verify
 
+from cli import posting
 from cli import send as send_module
 
 from .conftest import EVENTS, SECRET, STACK_NAME, Deployed, Local, Server, bookings
@@ -215,7 +216,7 @@ def test_a_closed_port_is_told_in_a_sentence() -> None:
 
 
 def test_a_server_that_hangs_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(send_module, "_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(posting, "_TIMEOUT_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/webhooks/zoom"
 

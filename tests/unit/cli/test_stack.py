@@ -77,6 +77,30 @@ def test_a_deployed_stack_is_found_by_its_name(deployed: Deployed) -> None:
     assert stack.endpoint_url is None
 
 
+def test_a_parameter_has_the_value_it_was_deployed_with(deployed: Deployed) -> None:
+    assert find_stack(local=False, name=STACK_NAME).parameter("ShareAccessLinks") == "false"
+    deployed.update(ShareAccessLinks="true")
+    assert find_stack(local=False, name=STACK_NAME).parameter("ShareAccessLinks") == "true"
+
+
+def test_a_parameter_that_the_stack_does_not_have_is_told(deployed: Deployed) -> None:
+    with pytest.raises(CommandError) as caught:
+        find_stack(local=False, name=STACK_NAME).parameter("Colour")
+    assert str(caught.value) == (
+        f"stack {STACK_NAME} has no parameter Colour; is it a stack of this template?"
+    )
+
+
+def test_a_secret_is_taken_without_the_white_space_around_it_as_the_webhook_takes_it(
+    deployed: Deployed,
+) -> None:
+    stack = find_stack(local=False, name=STACK_NAME)
+    boto3.client("secretsmanager").put_secret_value(
+        SecretId=deployed.outputs["ZoomSecretArn"], SecretString=f" {SECRET}\n"
+    )
+    assert stack.secret() == SECRET
+
+
 def test_the_local_stack_is_found_by_its_state_file(local: Local) -> None:
     stack = find_stack(local=True, name=None)
 

@@ -22,7 +22,7 @@ MAX_ITEM_BYTES = 380 * 1024  # DynamoDB's limit is 400 KB; what is between them 
 MAX_KEY_BYTES = 2048  # of a partition key, an index's too
 MAX_NAME_BYTES = 65_535  # of an attribute, a map's too; at least one
 
-_NOT_PUBLIC = {"zoom_events", "revision", "expires_at"}
+_NOT_PUBLIC = {"zoom_events", "revision", "expires_at", "erased_until"}
 
 # DynamoDB's numbers go to 10^126 and down to 10^-130; only a field that Zoom may add could be beyond.
 _LARGEST, _SMALLEST = 1e125, 1e-129
@@ -85,6 +85,8 @@ def build_item(booking: Booking, expires_at: int | None) -> dict[str, Any]:
     }
     if expires_at is not None:
         values["expires_at"] = expires_at
+    if booking.erased_until is not None:
+        values["erased_until"] = booking.erased_until
     if len(values.get("host_user_id", "").encode()) > MAX_KEY_BYTES:
         del values["host_user_id"]  # as a key of the index it would make the whole item refused
     return {name: _serialize(_storable(value)) for name, value in values.items()}
@@ -117,6 +119,7 @@ def parse_item(item: Mapping[str, Any]) -> Booking | Tombstone:
             {Kind(kind): _kept_event(kept) for kind, kept in values["zoom_events"].items()}
         ),
         revision=values["revision"],
+        erased_until=values.get("erased_until"),
     )
 
 

@@ -13,7 +13,7 @@ from cli.local import demo
 from cli.local.demo import EVENTS, STORY, Delivery
 from cli.local.stack import RunningStack
 from cli.local.subscriber import DomainEvent
-from cli.send import Sent
+from cli.posting import Sent
 
 STACK = RunningStack(
     endpoint_url="", region="", webhook_url="http://127.0.0.1:1/webhooks/zoom", outputs={}, pid=1

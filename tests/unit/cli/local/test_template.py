@@ -147,6 +147,30 @@ def test_the_default_route_and_the_any_method_keep_their_meaning() -> None:
     ]
 
 
+def test_an_alarm_that_computes_watches_its_first_metric_here() -> None:
+    metric = {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent", "Dimensions": []}
+    computed = {
+        "Threshold": 1,
+        "Metrics": [
+            {"Id": "none", "Expression": "IF(sent == 0, 1, 0)"},
+            {"Id": "sent", "MetricStat": {"Metric": metric, "Period": 3600, "Stat": "Sum"}},
+        ],
+    }
+    plain = {"Namespace": "AWS/SQS", "MetricName": "Errors", "Threshold": 1}
+    template: fitting.Template = {
+        "Resources": {
+            "Computes": {"Type": "AWS::CloudWatch::Alarm", "Properties": dict(computed)},
+            "Plain": {"Type": "AWS::CloudWatch::Alarm", "Properties": dict(plain)},
+        }
+    }
+    fitting.plain_alarms(template)
+    alarms = {name: each["Properties"] for name, each in template["Resources"].items()}
+    assert alarms == {
+        "Computes": metric | {"Threshold": 1, "Period": 3600, "Statistic": "Sum"},
+        "Plain": plain,
+    }
+
+
 def test_a_type_unknown_to_the_emulator_is_left_out_and_told_with_the_reason(fitted: Fitted) -> None:
     (left_out,) = fitted.left_out
     assert (left_out.logical_id, left_out.type) == ("Archive", "AWS::Events::Archive")

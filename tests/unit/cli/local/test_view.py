@@ -13,7 +13,7 @@ from cli.local.demo import Delivery, Outcome, Told
 from cli.local.subscriber import DomainEvent
 from cli.local.template import LeftOut
 from cli.local.view import View, booking_line, slot
-from cli.send import Sent
+from cli.posting import Sent
 
 BOOKING: dict[str, Any] = {
     "status": "confirmed",

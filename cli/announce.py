@@ -1,0 +1,185 @@
+"""`bookings announce`: puts the present state of bookings on the bus, as events."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import batched
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from bookings.announce import EventBus
+from bookings.aws.bus import EventBridgeBus
+from bookings.aws.calls import BoundedCalls
+from bookings.aws.table import parse_change
+from bookings.clock import utc_text
+from bookings.domain_events import domain_event
+from bookings.envelope import Envelope
+from bookings.services import RefusedByService
+from rich.text import Text
+
+from cli.bookings_table import BookingsTable, erased
+from cli.output import WrongCallError, console, errors_told, print_json, printable
+from cli.since import since_when
+from cli.stack import JsonOption, LocalOption, Stack, StackOption, find_stack
+
+if TYPE_CHECKING:
+    from cli.bookings_table import Item
+
+_PASSES = 3
+_EVENTS_A_PASS = 100
+
+_pause = time.sleep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """A booking's state as an event."""
+
+    booking_id: str
+    envelope: Envelope = field(repr=False)
+
+
+@dataclass(slots=True)
+class Announced:
+    """What became of the announcements.
+
+    Attributes:
+        not_announced: booking ids, each with the reason.
+    """
+
+    taken: int = 0
+    not_announced: list[tuple[str, str]] = field(default_factory=list)
+
+
+def announce(
+    booking_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="BOOKING_ID...", help="The bookings, as `show` lists them.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every booking in the table.")] = False,
+    updated_since: Annotated[
+        str | None,
+        typer.Option(
+            "--updated-since",
+            metavar="TIME",
+            help="The bookings whose newest event at Zoom is of then or later: a span before now (2d, 12h, "
+            "90m), or a time (2026-11-20T09:00Z).",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    local: LocalOption = False,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Announce the present state of bookings to every subscriber, as events of the bus.
+
+    For what the stream gave up, or a subscriber lost: a confirmed booking is announced as BookingCreated, a
+    canceled one as BookingCanceled, under its present revision and without a previous state. Announced twice,
+    it is the same event to the letter. Bookings past their retention are left out, and erased ones.
+
+    Exit code 0 only if the bus took each event.
+    """
+    with errors_told():
+        if [bool(booking_ids), everything, updated_since is not None].count(True) != 1:
+            raise WrongCallError("Say which: BOOKING_ID..., --all or --updated-since TIME.")
+        begin = None if updated_since is None else since_when("--updated-since", updated_since)
+        found = find_stack(local=local, name=stack)
+        table = BookingsTable(found)
+        items = (
+            [_item_of_booking(table, each) for each in dict.fromkeys(booking_ids)]
+            if booking_ids
+            else table.items()
+        )
+        announcements = list(announcements_of(items, begin, share=_shares_access_links(found)))
+        if len(announcements) > 1 and not yes:
+            if as_json:
+                raise WrongCallError("--json asks nothing: say --yes.")
+            typer.confirm(
+                f"Announce {len(announcements)} bookings of {found.name} to every subscriber?", abort=True
+            )
+        announced = publish(_bus(found), announcements)
+    if as_json:
+        print_json(
+            {
+                "announced": announced.taken,
+                "not_announced": [
+                    {"booking_id": booking_id, "reason": reason}
+                    for booking_id, reason in announced.not_announced
+                ],
+            }
+        )
+    else:
+        _show(announced)
+    if announced.not_announced:
+        raise typer.Exit(1)
+
+
+def publish(bus: EventBus, announcements: Sequence[Announcement]) -> Announced:
+    """Publishes the events, those that the bus failed a few times; it stops at a bus that is down."""
+    result = Announced()
+    down = ""
+    for some in batched(announcements, _EVENTS_A_PASS, strict=False):
+        pending = [] if down else list(some)
+        result.not_announced += [(each.booking_id, down) for each in some if down]
+        for number in range(_PASSES):
+            if not pending:
+                break
+            if number:
+                _pause(number)
+            failed: list[tuple[Announcement, str]] = []
+            errors = bus.publish_all([each.envelope for each in pending])
+            for each, error in zip(pending, errors, strict=True):
+                if error is None:
+                    result.taken += 1
+                elif isinstance(error, RefusedByService):
+                    result.not_announced.append((each.booking_id, str(error)))
+                else:
+                    failed.append((each, str(error)))
+            pending = [each for each, _ in failed]
+        if pending:
+            result.not_announced += [(each.booking_id, reason) for each, reason in failed]
+            down = failed[0][1]
+    return result
+
+
+def _item_of_booking(table: BookingsTable, booking_id: str) -> "Item":
+    item = table.item(booking_id)
+    if "erased_at" in item:
+        raise erased(booking_id, int(item["erased_at"]["N"]))
+    return item
+
+
+def announcements_of(
+    items: "Iterable[Item]", begin: datetime | None, *, share: bool
+) -> Iterator[Announcement]:
+    """Yields the event of each booking, as its first write would have announced it."""
+    for item in items:
+        # The item as the stream would show it had it just been made; a tombstone shows nothing.
+        snapshot = parse_change({"dynamodb": {"NewImage": item}}).after
+        if snapshot is None or (begin and str(snapshot.fields["updated_at"]) < utc_text(begin)):
+            continue
+        envelope = domain_event(None, snapshot, share_access_links=share)
+        if envelope:
+            yield Announcement(booking_id=snapshot.booking_id, envelope=envelope)
+
+
+def _shares_access_links(stack: Stack) -> bool:
+    return stack.parameter("ShareAccessLinks") == "true"
+
+
+def _bus(stack: Stack) -> EventBridgeBus:
+    return EventBridgeBus(stack.event_bridge(), stack.output("EventBusArn"), BoundedCalls(threads=1))
+
+
+def _show(announced: Announced) -> None:
+    out = console()
+    for booking_id, reason in announced.not_announced:
+        out.print(Text(printable(f"{booking_id}: not announced, {reason}"), style="bold red"), soft_wrap=True)
+    said: Any = f"Announced {_many(announced.taken)}"
+    if announced.not_announced:
+        said += f", {len(announced.not_announced)} not: call this again, as it changes nothing to do so twice"
+    out.print(Text(f"{said}."), soft_wrap=True)
+
+
+def _many(number: int) -> str:
+    return "1 booking" if number == 1 else f"{number} bookings"

@@ -1,0 +1,82 @@
+"""Reads the bookings table: an operator's way, the functions never read it."""
+
+import time
+from collections.abc import Iterator
+from itertools import batched
+from typing import TYPE_CHECKING, Any
+
+from bookings.booking import event_time_text
+
+from cli.output import CommandError
+from cli.stack import Stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+    Item = dict[str, AttributeValueTypeDef]
+
+_BY_HOST = "by_host"
+_KEYS_A_READ = 100  # BatchGetItem's limit
+
+
+class BookingsTable:
+    """The items of a stack's table, tombstones among them, less those past their retention."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._client = stack.dynamodb()
+        self._name = stack.output("BookingsTableName")
+
+    def item(self, booking_id: str) -> "Item":
+        """Returns one item.
+
+        Raises:
+            CommandError: there is none of this id.
+        """
+        with self._stack.errors_explained("read the bookings"):
+            answer = self._client.get_item(
+                TableName=self._name, Key={"booking_id": {"S": booking_id}}, ConsistentRead=True
+            )
+        item = answer.get("Item")
+        if item is None or _expired(item):
+            raise CommandError(f"There is no booking {booking_id} in {self._stack.name}.")
+        return item
+
+    def items(self) -> "Iterator[Item]":
+        with self._stack.errors_explained("read the bookings"):
+            for page in self._client.get_paginator("scan").paginate(TableName=self._name):
+                yield from _kept(page["Items"])
+
+    def items_of_host(self, user_id: str) -> "Iterator[Item]":
+        with self._stack.errors_explained("read the bookings"):
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._name,
+                IndexName=_BY_HOST,
+                KeyConditionExpression="host_user_id = :host",
+                ExpressionAttributeValues={":host": {"S": user_id}},
+                ProjectionExpression="booking_id",
+            )
+            keys = [item for page in pages for item in page["Items"]]
+            for some in batched(keys, _KEYS_A_READ, strict=False):
+                yield from _kept(self._read(list(some)))
+
+    def _read(self, keys: "list[Item]") -> "Iterator[Item]":
+        wanted: Any = {self._name: {"Keys": keys}}
+        while wanted:
+            answer = self._client.batch_get_item(RequestItems=wanted)
+            yield from answer["Responses"][self._name]
+            wanted = answer["UnprocessedKeys"]
+
+
+def erased(booking_id: str, erased_at: int) -> CommandError:
+    """The error of a command that was asked for an erased booking."""
+    return CommandError(f"Booking {booking_id} was erased ({event_time_text(erased_at)}).")
+
+
+def _kept(items: "Iterator[Item] | list[Item]") -> "Iterator[Item]":
+    return (item for item in items if not _expired(item))
+
+
+def _expired(item: "Item") -> bool:
+    """DynamoDB deletes an expired item within days; until then readers leave it out."""
+    return "expires_at" in item and int(item["expires_at"]["N"]) <= time.time()

@@ -1,0 +1,320 @@
+"""`bookings recover`: feeds through the door what Zoom tried to deliver in vain; if asked, the rest too."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import typer
+from bookings.answers import PROBLEM_JSON
+from bookings.booking import event_time_text
+from bookings.receive import SCHEDULER_EVENTS
+from bookings.zoom.delivery import NoEventId, event_time_of, identify
+from bookings.zoom.events import UnknownEvent
+from pydantic import ValidationError
+from rich.text import Text
+
+from cli.output import CommandError, WrongCallError, console, errors_told, print_json, printable
+from cli.posting import Sent, post
+from cli.since import since_when
+from cli.stack import JsonOption, LocalOption, StackOption, find_stack
+from cli.zoom_log import API_URL, OAUTH_URL, Credentials, Kept, Try, ZoomLog
+
+ONLY_IN_QUARANTINE = 3
+"""Exit code: nothing is lost, and something of it waits in quarantine for a person."""
+
+_RETRIES = (1, 2, 3)
+_END_OF_TIME_MS = 253_402_300_800_000  # the year 10000, which no date here can say
+
+
+class Outcome(StrEnum):
+    """What became of a delivery."""
+
+    ACCEPTED = "accepted"
+    QUARANTINED = "quarantined"
+    REFUSED = "refused"
+    NO_ANSWER = "no answer"
+
+
+_SAID = {
+    Outcome.ACCEPTED: ("accepted", "green"),
+    Outcome.QUARANTINED: ("not usable, kept whole in quarantine", "yellow"),
+    Outcome.REFUSED: ("not taken", "bold red"),
+    Outcome.NO_ANSWER: ("not taken", "bold red"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A body that Zoom tried to deliver, and that goes through the door again.
+
+    Attributes:
+        event_time: milliseconds since 1970; None where the body doesn't say it.
+        last: the last try that failed; of what was delivered well the last that succeeded.
+        failed_tries: how many failed.
+        delivered: whether it was answered with success in the end, under each id it was sent under.
+    """
+
+    event: str
+    event_time: int | None
+    booking_id: str | None
+    body: bytes = field(repr=False)
+    last: Try
+    failed_tries: int
+    delivered: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        told = {
+            "booking_id": self.booking_id,
+            "event": self.event,
+            "event_time": None if self.event_time is None else event_time_text(self.event_time),
+            "request_id": self.last.request_id,
+            "failed_tries": self.failed_tries,
+            "last_status": self.last.status,
+            "failed_reason_type": self.last.failed_reason,
+        }
+        return told | {"delivered": True} if self.delivered else told
+
+
+def recover(
+    since: Annotated[
+        str,
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            help="Only events of then or later: a span before now (7d, 12h, 90m), or a time "
+            "(2026-11-20T09:00Z). Zoom's log keeps 7 days.",
+        ),
+    ] = "7d",
+    app_id: Annotated[
+        str,
+        typer.Option(
+            "--app-id", metavar="ID", envvar="ZOOM_APP_ID", help="The Zoom app that has the subscription."
+        ),
+    ] = "",
+    delivered: Annotated[
+        bool,
+        typer.Option(
+            "--delivered",
+            help="Also what Zoom delivered well, for what was lost after it had been answered 200.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list them; no stack is needed, and nothing is sent.")
+    ] = False,
+    local: LocalOption = False,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find in Zoom's delivery log what failed for good, and post it to the stack's webhook.
+
+    Each delivery is signed anew with the stack's own secret. That is safe at any time, as a delivery that
+    came before changes nothing. With --delivered, what Zoom delivered well is posted, too. The log is read
+    with ZOOM_ACCOUNT_ID, ZOOM_CLIENT_ID and ZOOM_CLIENT_SECRET of a Server-to-Server OAuth app with the
+    scope marketplace_app:read:admin.
+
+    Exit code 0 if each delivery was accepted, 3 if the others were put into quarantine, 1 if one was not
+    taken or the log could not be read, 2 for a wrong call.
+    """
+    with errors_told():
+        begin = since_when("--since", since)
+        log = _log(app_id)
+        target = None if dry_run else find_stack(local=local, name=stack)
+        found, unreadable = _found(log, begin, delivered=delivered)
+        secret = target.secret() if target and found else ""
+        reports = []
+        for delivery in found:
+            report = delivery.as_dict()
+            if target:
+                report |= _fed(delivery, target.webhook_url, secret)
+            reports.append(report)
+            if not as_json:
+                _show(report)
+    if as_json:
+        print_json({"deliveries": reports, "unreadable": unreadable})
+    else:
+        _show_sum(reports, unreadable, delivered=delivered, dry_run=dry_run)
+    outcomes = {report.get("outcome") for report in reports}
+    if unreadable or outcomes & {Outcome.REFUSED, Outcome.NO_ANSWER}:
+        raise typer.Exit(1)
+    if Outcome.QUARANTINED in outcomes:
+        raise typer.Exit(ONLY_IN_QUARANTINE)
+
+
+def _log(app_id: str) -> ZoomLog:
+    given = {
+        name: os.environ.get(name, "").strip()
+        for name in ("ZOOM_ACCOUNT_ID", "ZOOM_CLIENT_ID", "ZOOM_CLIENT_SECRET")
+    }
+    needed = given | {"ZOOM_APP_ID (or --app-id)": app_id.strip()}
+    if absent := [name for name, value in needed.items() if not value]:
+        raise WrongCallError(f"Zoom's delivery log can't be read without {', '.join(absent)}.")
+    return ZoomLog(
+        app_id=app_id.strip(),
+        credentials=Credentials(
+            account_id=given["ZOOM_ACCOUNT_ID"],
+            client_id=given["ZOOM_CLIENT_ID"],
+            client_secret=given["ZOOM_CLIENT_SECRET"],
+        ),
+        # Another Zoom, such as Zoom for Government, or one that a test stands for.
+        api_url=os.environ.get("ZOOM_API_URL") or API_URL,
+        oauth_url=os.environ.get("ZOOM_OAUTH_URL") or OAUTH_URL,
+    )
+
+
+def _found(log: ZoomLog, begin: datetime, *, delivered: bool) -> tuple[list[Delivery], int]:
+    """Returns what is to be fed of since then, the oldest event first, and how many tries can't be read."""
+    failed = [each for each in log.tries(Kept.FAILED) if _ours(each)]
+    failed_by_body = _by_body(failed)
+    # The log's own filter tells failure from success; no document says how an entry does.
+    if delivered:
+        succeeded = [each for each in log.tries(Kept.SUCCEEDED) if _ours(each)]
+    else:
+        # What succeeded at once has not failed before, so of what succeeded only the retries are asked for.
+        succeeded = [
+            each
+            for number in _RETRIES
+            if failed_by_body
+            for each in log.tries(Kept.SUCCEEDED, retry_num=number)
+        ]
+    arrived = _last_numbers(succeeded)
+    found = {
+        body: _delivery_of(tries, failed_tries=len(tries), delivered=False)
+        for body, tries in failed_by_body.items()
+        if any(not key[0] or arrived.get(key, -1) < number for key, number in _last_numbers(tries).items())
+    }
+    if delivered:
+        found = {
+            body: _delivery_of(tries, failed_tries=len(failed_by_body.get(body, ())), delivered=True)
+            for body, tries in _by_body(succeeded).items()
+        } | found
+    from_ms = begin.timestamp() * 1000
+    wanted = [each for each in found.values() if each.event_time is None or each.event_time >= from_ms]
+    read = [*failed, *succeeded] if delivered else failed
+    unreadable = sum(each.body is None or each.event is None for each in read)
+    return sorted(wanted, key=lambda each: (each.event_time or 0, each.event)), unreadable
+
+
+def _by_body(tries: Iterable[Try]) -> dict[bytes, list[Try]]:
+    """Returns the tries that can be read."""
+    by_body: dict[bytes, list[Try]] = {}
+    for each in tries:
+        if each.body is not None and each.event is not None:
+            by_body.setdefault(each.body, []).append(each)
+    return by_body
+
+
+def _ours(found: Try) -> bool:
+    """Whether a try is of the Scheduler's, or could be."""
+    return found.event is None or found.event.startswith(SCHEDULER_EVENTS)
+
+
+def _last_numbers(tries: Iterable[Try]) -> dict[tuple[str, bytes], int]:
+    """Returns the number of the last try of each delivery: its tries share request id and body.
+
+    One of two subscriptions delivers the same body under an id of its own, perhaps to another address.
+    """
+    numbers: dict[tuple[str, bytes], int] = {}
+    for found in tries:
+        if found.body is not None:
+            key = found.request_id or "", hashlib.sha256(found.body).digest()
+            numbers[key] = max(numbers.get(key, -1), found.number)
+    return numbers
+
+
+def _delivery_of(tries: list[Try], *, failed_tries: int, delivered: bool) -> Delivery:
+    last = max(tries, key=lambda found: found.number)
+    content = last.content or {}
+    booking_id, event_time = None, None
+    try:
+        identity = identify(content)
+        booking_id, event_time = identity.booking_id, identity.event_time
+    except (UnknownEvent, ValidationError, NoEventId):
+        stamp = content.get("event_ts")
+        if isinstance(stamp, int) and not isinstance(stamp, bool):
+            event_time = event_time_of(stamp)
+    return Delivery(
+        event=last.event or "",
+        event_time=event_time if event_time is not None and 0 <= event_time < _END_OF_TIME_MS else None,
+        booking_id=booking_id,
+        body=last.body or b"",
+        last=last,
+        failed_tries=failed_tries,
+        delivered=delivered,
+    )
+
+
+def _fed(delivery: Delivery, url: str, secret: str) -> dict[str, Any]:
+    """Posts a delivery and returns what came of it; one that fails holds up no other."""
+    try:
+        sent = post(url, delivery.body, secret, request_id=delivery.last.request_id)
+    except CommandError as error:
+        return {"answer": None, "outcome": Outcome.NO_ANSWER, "detail": str(error)}
+    return {"answer": sent.status, "outcome": _outcome(sent)}
+
+
+def _outcome(sent: Sent) -> Outcome:
+    if sent.accepted:
+        return Outcome.ACCEPTED
+    # The webhook answers so once the delivery is in quarantine; a gateway's own 400 says nothing like it.
+    if sent.status == HTTPStatus.BAD_REQUEST and sent.content_type == PROBLEM_JSON:
+        return Outcome.QUARANTINED
+    return Outcome.REFUSED
+
+
+def _show(report: Mapping[str, Any]) -> None:
+    lines = [
+        f"{report['event_time'] or 'time unknown'} {report['event']}, {_tried(report)}",
+        f"  {report['booking_id'] or 'booking unknown'}",
+    ]
+    out = console()
+    out.print(Text(printable("\n".join(lines))), soft_wrap=True)
+    if "outcome" in report:
+        said, style = _SAID[report["outcome"]]
+        answer = report.get("detail") or f"{report['answer']}: {said}"
+        out.print(Text.assemble("  ", (printable(answer), style)), soft_wrap=True)
+
+
+def _tried(report: Mapping[str, Any]) -> str:
+    failed = f"failed {report['failed_tries']} x"
+    if report.get("delivered"):
+        return f"{failed}, then delivered" if report["failed_tries"] else "delivered"
+    return f"{failed}, last with {report['last_status'] or report['failed_reason_type'] or 'unknown'}"
+
+
+def _show_sum(reports: list[dict[str, Any]], unreadable: int, *, delivered: bool, dry_run: bool) -> None:
+    out = console()
+    found = _many(len(reports))
+    if delivered:
+        well = sum("delivered" in report for report in reports)
+        found += f" ({well} delivered well, {len(reports) - well} failed for good)"
+    if not reports:
+        which = "" if delivered else " that failed for good"
+        out.print(Text(f"Zoom's delivery log holds no delivery of the Scheduler{which}."))
+    elif dry_run:
+        out.print(Text(f"Found {found}; nothing was sent."))
+    else:
+        counts = {each: sum(report["outcome"] is each for report in reports) for each in Outcome}
+        not_taken = counts[Outcome.REFUSED] + counts[Outcome.NO_ANSWER]
+        out.print(
+            Text(
+                f"Found {found}: {counts[Outcome.ACCEPTED]} accepted, "
+                f"{counts[Outcome.QUARANTINED]} in quarantine, {not_taken} not taken."
+            )
+        )
+        if not_taken:
+            out.print(Text("What was not taken stays in Zoom's log for 7 days: call this again."))
+        if any(report["answer"] == HTTPStatus.UNAUTHORIZED for report in reports):
+            out.print(Text("401: the webhook may know a token that was just stored a minute later only."))
+    if unreadable:
+        kind = "" if delivered else "failed "
+        tries = f"1 {kind}try has" if unreadable == 1 else f"{unreadable} {kind}tries have"
+        out.print(Text(f"{tries} no body in Zoom's delivery log that could be sent.", style="bold red"))
+
+
+def _many(number: int) -> str:
+    return "1 delivery" if number == 1 else f"{number} deliveries"

@@ -1,0 +1,168 @@
+"""What happens on a booking page, as the webhooks that Zoom makes of it: drawn from a schedule's seed."""
+
+import json
+from dataclasses import dataclass
+from enum import Enum, auto
+from random import Random
+from typing import Any
+
+from tests.samples import canceled, created, sample
+from tests.simulation.timeline import START
+
+START_MS = int(START.timestamp() * 1000)
+
+_SLOTS = ("2026-12-01T16:00:00Z", "2026-12-02T09:30:00+01:00", "2026-12-03T07:15:00.500Z", "")
+_ANSWERED = [{"question": "Topic?", "position": 0, "answer": ["Prices"]}]
+
+
+class Expected(Enum):
+    """What must become of a webhook."""
+
+    RECORDED = auto()
+    QUARANTINED = auto()
+    PUBLISHED = auto()  # and that is all: nothing of ours handles it
+    IGNORED = auto()  # another product's
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """One event as Zoom sends it.
+
+    Attributes:
+        sent_at: virtual seconds.
+        request_id: stable over the retries of this delivery.
+    """
+
+    body: bytes
+    sent_at: float
+    request_id: str
+    expected: Expected
+
+    @property
+    def decoded(self) -> dict[str, Any]:
+        value: dict[str, Any] = json.loads(self.body)
+        return value
+
+
+def draw_history(random: Random) -> list[Webhook]:
+    """Returns the webhooks of a schedule: one or two bookings, and now and then something else."""
+    webhooks: list[Webhook] = []
+    for number in range(random.choice((1, 1, 1, 1, 1, 2))):
+        for body, at in _booking(random, f"evt-{number}"):
+            webhooks.extend(_sent(random, body, at, Expected.RECORDED))
+    if random.random() < 0.06:
+        webhooks.extend(_something_else(random))
+    return webhooks
+
+
+def _booking(random: Random, event_id: str) -> list[tuple[dict[str, Any], float]]:
+    """Returns the bodies of one booking's life, with when Zoom sends each first."""
+    now = random.random() * 60.0
+    bodies: list[tuple[dict[str, Any], float]] = []
+    current = event_id
+    check = random.random() < 0.05
+    if check:
+        current = f"bookings-check-{event_id}"
+    for step in range(random.choice((1, 1, 2, 2, 2, 3))):
+        action = "book" if step == 0 else random.choice(("cancel", "move", "move to", "book", "rise"))
+        at = START_MS + int(now * 1000)
+        match action:
+            case "book":
+                bodies.append((_created(random, at, current), now))
+            case "cancel":
+                bodies.append((_canceled(random, at, current), now))
+            case "move" | "move to":
+                rise = random.choice((0, 0, 1, -1, 30_000, 60_000, -60_000, 60_001))
+                target = current if action == "move" else f"{current}-{step}"
+                bodies.append((_canceled(random, at, current, rescheduled=True), now))
+                bodies.append(
+                    (_created(random, max(START_MS, at + rise), target, rescheduled=True), now + 0.5)
+                )
+                current = target
+            case _:  # the same moment says two things
+                bodies.append((_created(random, bodies[-1][0]["event_ts"], current), now))
+        now += random.choice((0.0, 0.001, 1.0, 30.0, 59.0, 61.0, 600.0, 5_000.0))
+    return bodies
+
+
+def _created(random: Random, at: int, event_id: str, *, rescheduled: bool = False) -> dict[str, Any]:
+    return created(at, event_id=event_id, rescheduled=rescheduled, **_details(random))
+
+
+def _canceled(random: Random, at: int, event_id: str, *, rescheduled: bool = False) -> dict[str, Any]:
+    return canceled(at, event_id=event_id, rescheduled=rescheduled, **_details(random))
+
+
+def _details(random: Random) -> dict[str, Any]:
+    """Returns fields that differ from the sample's: missing, empty, unknown, large."""
+    chance = random.random()
+    slot = random.choice(_SLOTS)
+    details: dict[str, Any] = {
+        "start_date_time": slot,
+        "questions_and_answers": random.choice(([], _ANSWERED)),
+    }
+    if chance < 0.3:
+        details["summary"] = random.choice(("", None, "Tour 🚲", "First meeting"))
+    if chance < 0.15:
+        details |= {"text_phone_number": "+1 83798773", "guests": [], "payment": {"amount": 12.50, "n": 1.0}}
+    if chance < 0.003:
+        details["questions_and_answers"] = [
+            {"question": _noise(random, 8192), "position": 0, "answer": [_noise(random, 1024)]}
+            for _ in range(6)
+        ]
+    if random.random() < 0.1:
+        details["user_id"] = ""
+    return details
+
+
+def _noise(random: Random, length: int) -> str:
+    """Returns characters of four bytes that don't compress."""
+    return "".join(chr(0x10000 + random.getrandbits(19)) for _ in range(length))
+
+
+def _sent(random: Random, body: dict[str, Any], at: float, expected: Expected) -> list[Webhook]:
+    """Returns the deliveries of one body: one, or one for each of two subscriptions."""
+    late = random.choice((0.0, 0.0, 0.1, 5.0, 900.0, 20_000.0))
+    deliveries = [Webhook(_written(random, body), at + random.random() * late, _request_id(random), expected)]
+    while random.random() < 0.12:
+        deliveries.append(
+            Webhook(_written(random, body), at + random.random() * late, _request_id(random), expected)
+        )
+    return deliveries
+
+
+def _written(random: Random, body: dict[str, Any]) -> bytes:
+    """Returns the body as bytes, in one of the ways to write the same JSON."""
+    chance = random.random()
+    if chance < 0.7:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    if chance < 0.85:
+        return json.dumps(body, sort_keys=True).encode()
+    return json.dumps(dict(reversed(body.items())), indent=1).encode()
+
+
+def _request_id(random: Random) -> str:
+    return f"request-{random.getrandbits(40):010x}"
+
+
+def _something_else(random: Random) -> list[Webhook]:
+    at = random.random() * 3_600.0
+    now = START_MS + int(at * 1000)
+    lacking = created(now)
+    lacking["payload"]["object"]["scheduled_event"]["event_id"] = " "
+    body, expected = random.choice(
+        (
+            (b'{"event": "scheduler.scheduled_event_created", "event_ts": 1', Expected.QUARANTINED),
+            (json.dumps(lacking).encode(), Expected.QUARANTINED),
+            (json.dumps(created(now + 2 * 86_400_000)).encode(), Expected.QUARANTINED),
+            (json.dumps(created("soon")).encode(), Expected.QUARANTINED),  # type: ignore[arg-type]  # on purpose
+            (b'{"event": "scheduler.page_renamed", "payload": {"name": 1.50}}', Expected.PUBLISHED),
+            (
+                json.dumps(
+                    sample("scheduler.scheduled_event_created") | {"event": "meeting.started"}
+                ).encode(),
+                Expected.IGNORED,
+            ),
+        )
+    )
+    return [Webhook(body, at, _request_id(random), expected)]

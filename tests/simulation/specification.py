@@ -1,0 +1,352 @@
+"""The contract once more, in other words than the product's: what a set of deliveries must have made.
+
+Everything here follows from decoded bodies as Zoom sent them, from all of them at once and by the design's
+text. No state is folded, nothing is merged, and nothing is imported from the product, so that a mistake there
+is not made here again.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+CREATED, CANCELED, MOVED_AWAY = "created", "canceled", "canceled_by_reschedule"
+"""The three maxima a booking keeps, by their names in the item's `zoom_events`."""
+
+MOVE_WINDOW_MS = 60_000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_WORDS_OF_ACCESS = ("url", "link", "passcode", "password", "pwd")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What one body says.
+
+    Attributes:
+        maximum: which of the three it competes for.
+        order: event time in milliseconds, then the digest; the greatest is kept.
+        details: the item's fields it tells, none of them null or empty.
+    """
+
+    booking_id: str
+    maximum: str
+    order: tuple[int, str]
+    rescheduled: bool
+    details: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def time(self) -> int:
+        return self.order[0]
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedBooking:
+    """The booking that a set of deliveries must have made, in whatever order they came.
+
+    Attributes:
+        kept: of each of the three maxima there is, event time and digest.
+        fields: the item's public fields but `request_id`, which no body tells.
+        newest: event time and digest of the newest delivery; its copies' request ids are the item's.
+    """
+
+    status: str
+    rescheduled: bool
+    kept: dict[str, tuple[int, str]]
+    fields: dict[str, Any]
+    newest: tuple[int, str]
+
+
+def booking_key(body: Mapping[str, Any]) -> str:
+    """Returns the key of the booking that a body is about."""
+    booked = _inner(body, "payload", "object")
+    event_id = _inner(booked, "scheduled_event")["event_id"]
+    email = booked.get("invitee_email") or ""
+    return f"{event_id}-{hashlib.sha256((event_id + chr(10) + email.lower()).encode()).hexdigest()[:16]}"
+
+
+def reading_of(body: Mapping[str, Any]) -> Reading:
+    """Returns what a body says; a body that was read before costs only its text."""
+    return _read(json.dumps(body))
+
+
+def canonical_text(value: Any) -> str:
+    """Returns one text for all ways to write a JSON value: sorted, no white space, whole numbers whole."""
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{_text(name)}:{canonical_text(value[name])}" for name in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(canonical_text, value)) + "]"
+    if isinstance(value, float) and value == value // 1 and -(2.0**63) <= value < 2.0**63:
+        return str(int(value))
+    return _text(value)
+
+
+def expected_state(
+    bodies: Iterable[Mapping[str, Any] | Reading], *, erased_until: int | None = None
+) -> ExpectedBooking | None:
+    """Returns the booking that these bodies, all of one booking, must have made; None if there are none.
+
+    Args:
+        erased_until: the time of its erasure, in milliseconds; what is not newer counts as never sent.
+    """
+    readings = [each if isinstance(each, Reading) else reading_of(each) for each in bodies]
+    readings = [each for each in readings if erased_until is None or each.time > erased_until]
+    if not readings:
+        return None
+    assert len({each.booking_id for each in readings}) == 1, "bodies of more than one booking"
+    best = {
+        maximum: max((each for each in readings if each.maximum == maximum), key=lambda each: each.order)
+        for maximum in sorted({each.maximum for each in readings})
+    }
+    created, canceled, moved_away = (best.get(each) for each in (CREATED, CANCELED, MOVED_AWAY))
+
+    # X cancels when it is as new as C or newer; R too, unless R and C are the two halves of one move.
+    ends = []
+    if canceled and not (created and created.time > canceled.time):
+        ends.append(canceled)
+    if moved_away and not (created and created.time > moved_away.time):
+        apart = abs(moved_away.time - created.time) if created else None
+        one_move = (
+            created is not None and created.rescheduled and apart is not None and apart <= MOVE_WINDOW_MS
+        )
+        if not one_move:
+            ends.append(moved_away)
+    ended_by = max(ends, key=lambda each: each.order) if ends else None
+    deciding = ended_by or created
+    assert deciding, "a booking that nothing cancels was created"
+
+    cancels = [each for each in (canceled, moved_away) if each]
+    told = [each for each in (created, max(cancels, key=lambda each: each.order, default=None)) if each]
+    newest = max(best.values(), key=lambda each: each.order)
+    fields: dict[str, Any] = {}
+    for source in reversed(told):  # what is told first goes over what only fills
+        invitee = {**fields.get("invitee", {}), **source.details.get("invitee", {})}
+        fields |= source.details
+        fields |= {"invitee": invitee} if invitee else {}
+    if created:
+        fields.setdefault("created_at", _text_of_time(created.time))
+    fields.pop("cancellation", None)
+    if ended_by and "cancellation" in ended_by.details:
+        fields["cancellation"] = ended_by.details["cancellation"]
+    status = "canceled" if ended_by else "confirmed"
+    fields |= {
+        "booking_id": newest.booking_id,
+        "status": status,
+        "rescheduled": deciding.rescheduled,
+        "updated_at": _text_of_time(newest.time),
+    }
+    return ExpectedBooking(
+        status=status,
+        rescheduled=deciding.rescheduled,
+        kept={maximum: each.order for maximum, each in best.items()},
+        fields=fields,
+        newest=newest.order,
+    )
+
+
+def shared_fields(fields: Mapping[str, Any], *, share_access_links: bool) -> dict[str, Any]:
+    """Returns what subscribers may see of an item's public fields."""
+    if share_access_links:
+        return dict(fields)
+    shown = {name: value for name, value in fields.items() if name not in {"manage_url", "location"}}
+    if "location" in fields and (location := _without_access(fields["location"])):
+        shown["location"] = location
+    return shown
+
+
+def expected_event(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> str | None:
+    """Returns the type of the event that a change announces, None where it announces none.
+
+    Args:
+        before, after: what subscribers may see of the booking; None where there is none.
+    """
+    if after is None:
+        return None
+    was, now = (before or {}).get("status", "nothing"), after["status"]
+    if now == "canceled":
+        return None if was == "canceled" else "BookingCanceled"
+    if was == "nothing":
+        return "BookingCreated"
+    if was == "canceled":
+        return "BookingRescheduled" if after["rescheduled"] else "BookingCreated"
+    assert before is not None
+    if (before.get("start"), before.get("end")) != (after.get("start"), after.get("end")):
+        return "BookingRescheduled"
+    return "BookingUpdated" if _compared(before) != _compared(after) else None
+
+
+def expected_detail(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any], *, revision: int
+) -> dict[str, Any]:
+    """Returns the detail that announces a change, but for `metadata.id`."""
+    told_of_before = ("status", "start", "end", "location")
+    return {
+        "metadata": {
+            "schema_version": "1",
+            "booking_id": after["booking_id"],
+            "revision": revision,
+            "occurred_at": after["updated_at"],
+        },
+        "booking": dict(after),
+        "previous": None
+        if before is None
+        else {name: before[name] for name in told_of_before if name in before},
+    }
+
+
+def wrong_with_event(
+    event_type: str | None,
+    detail: Mapping[str, Any] | None,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+    *,
+    revision: int,
+) -> str | None:
+    """Returns what is wrong with what a change announced, None where it is as it must be.
+
+    Args:
+        event_type, detail: None where nothing was announced.
+        before, after: what subscribers may see of the booking, request ids included.
+    """
+    expected = expected_event(before, after)
+    if event_type != expected:
+        return f"announced {event_type}, not {expected}"
+    if detail is None or after is None:
+        return None if expected is None else f"{expected} without a detail"
+    metadata = dict(detail["metadata"])
+    event_id = metadata.pop("id", None)
+    if not isinstance(event_id, str) or not event_id:
+        return "no metadata.id"
+    told = {**detail, "metadata": metadata}
+    wanted = expected_detail(before, after, revision=revision)
+    differing = [name for name in sorted({*told, *wanted}) if told.get(name) != wanted.get(name)]
+    return (
+        f"{event_type} differs in {', '.join(differing)}"
+        if differing or told.keys() != wanted.keys()
+        else None
+    )
+
+
+@lru_cache(maxsize=50_000)
+def _read(text: str) -> Reading:
+    body = json.loads(text)
+    payload, booked = _inner(body, "payload"), _inner(body, "payload", "object")
+    calendar_entry = _inner(booked, "scheduled_event")
+    online, place = _inner(calendar_entry, "external_location"), _inner(calendar_entry, "location")
+    moved = booked.get("rescheduled") is True
+    cancel = MOVED_AWAY if moved else CANCELED
+    told = {
+        "event_id": calendar_entry["event_id"],
+        "account_id": payload.get("account_id"),
+        "host_user_id": payload.get("user_id"),
+        "title": calendar_entry.get("summary"),
+        "start": _moment(calendar_entry.get("start_date_time")),
+        "end": _moment(calendar_entry.get("end_date_time")),
+        "created_at": _moment(booked.get("created")) or _moment(calendar_entry.get("created")),
+        "manage_url": booked.get("manage_url"),
+        "answers": booked.get("questions_and_answers"),
+        "tracking": booked.get("tracking"),
+        "cancellation": booked.get("cancellation"),
+        "guests": calendar_entry.get("guests"),
+        "attendees": calendar_entry.get("attendees"),
+        "invitee": {
+            "email": booked.get("invitee_email"),
+            "first_name": booked.get("invitee_first_name"),
+            "last_name": booked.get("invitee_last_name"),
+            "phone": booked.get("text_phone_number"),
+            "time_zone": booked.get("time_zone"),
+        },
+        "location": {
+            "kind": calendar_entry.get("location_kind") or online.get("kind") or place.get("kind"),
+            "place": place,
+            "online_meeting": online,
+        },
+    }
+    time = int(body["event_ts"])
+    return Reading(
+        booking_id=booking_key(body),
+        maximum=CREATED if body["event"].endswith("_created") else cancel,
+        order=(
+            time if time >= 10**11 else time * 1000,  # smaller ones are seconds
+            hashlib.sha256(canonical_text(body).encode()).hexdigest(),
+        ),
+        rescheduled=moved,
+        details=_present(told) or {},
+    )
+
+
+def _inner(value: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
+    """Returns the object found by these names, an empty one where there is none."""
+    for name in names:
+        value = value.get(name) or {}
+    return value
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _present(value: Any) -> Any:
+    """Returns a value less all in it that is null or empty, itself None if that is all of it."""
+    if isinstance(value, dict):
+        pairs = ((name, _present(item)) for name, item in value.items())
+        value = {name: item for name, item in pairs if item is not None}
+    if isinstance(value, list):
+        value = [item for item in map(_present, value) if item is not None]
+    return None if isinstance(value, str | dict | list) and not value else value
+
+
+def _moment(text: Any) -> str | None:
+    """Returns a time as UTC with whole seconds, None for what is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        moment = moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    date = f"{moment.year:04}-{moment.month:02}-{moment.day:02}"
+    return f"{date}T{moment.hour:02}:{moment.minute:02}:{moment.second:02}Z"
+
+
+def _text_of_time(milliseconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=milliseconds // 1000)).isoformat().replace("+00:00", "Z")
+
+
+def _compared(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in {"updated_at", "request_id"}}
+
+
+def _without_access(value: Any) -> Any:
+    """Returns a part of a location less whatever may let its bearer in, None if nothing is left."""
+    if isinstance(value, str):
+        return None if _may_be_link(value) else value
+    if isinstance(value, dict):
+        kept = {
+            name: _without_access(item)
+            for name, item in value.items()
+            if not any(word in name.lower() for word in _WORDS_OF_ACCESS)
+        }
+        return {name: item for name, item in kept.items() if item is not None} or None
+    if isinstance(value, list):
+        return [item for item in map(_without_access, value) if item is not None] or None
+    return value
+
+
+def _may_be_link(text: str) -> bool:
+    """Returns whether a text has a scheme in it, or a host's name, a slash and something after it."""
+    if "://" in text:
+        return True
+    parts = text.split("/")
+    for number, host in enumerate(parts[:-1], 1):
+        name, dot, top = host.rpartition(".")
+        before = name[-1:]
+        named = bool(dot) and (before == "-" or (before.isascii() and before.isalnum()))
+        # An empty part is followed by the next slash, but the last one by nothing.
+        followed = not parts[number][0].isspace() if parts[number] else number < len(parts) - 1
+        if named and len(top) >= 2 and top.isascii() and top.isalpha() and followed:
+            return True
+    return False
