@@ -746,6 +746,59 @@ _OF_SECRETS = (
             "unit/test_receive.py::test_what_no_secret_could_make_acceptable_costs_no_call_at_all"
         ),
     ),
+    SeededBug(
+        name="what-cant-be-verified-now-is-a-forgery",
+        why="No secret that is known has signed it; that a newer one can't be read is not asked.",
+        rows=(28, 30, 32),
+        replacements=(Replace(RECEIVE, "if self._secrets.may_be_outdated:", "if self._secrets is None:"),),
+        caught_by=by_tests(
+            "unit/test_receive.py::test_with_secrets_manager_down_what_a_new_secret_signed_is_asked_for_again",
+            "unit/test_receive.py::"
+            "test_with_secrets_manager_down_a_flood_of_forgeries_is_answered_503_and_costs_no_further_call",
+        ),
+    ),
+    SeededBug(
+        name="a-read-that-failed-is-not-remembered",
+        why="The next one will do.",
+        rows=(28, 30),
+        replacements=(Replace(SECRETS, "            self._last_read_failed = True\n", ""),),
+        caught_by=by_tests(
+            "unit/test_live_secrets.py::"
+            "test_secrets_may_be_outdated_from_a_read_that_failed_to_one_that_did_not",
+            "unit/test_live_secrets.py::"
+            "test_secrets_may_be_outdated_when_only_the_previous_one_could_not_be_read",
+            "unit/test_live_secrets.py::test_a_process_that_read_its_first_secret_in_the_end_is_up_to_date",
+        ),
+    ),
+    SeededBug(
+        name="once-outdated-secrets-stay-outdated",
+        why="That they were read again was forgotten; then every forgery is a 503 for the life of a process.",
+        rows=(28, 32),
+        replacements=(
+            Replace(SECRETS, "        self._last_read_failed = False\n        if not", "        if not"),
+        ),
+        caught_by=by_tests(
+            "unit/test_receive.py::test_once_the_secrets_were_read_a_forgery_is_a_forgery_again"
+        ),
+    ),
+    SeededBug(
+        name="while-secrets-cant-be-read-nothing-is-a-forgery",
+        why="Who knows what a newer secret has signed; not even what has no signature.",
+        rows=(30,),
+        replacements=(
+            Replace(
+                RECEIVE,
+                "        except SignatureError as error:\n",
+                "        except SignatureError as error:\n"
+                "            if self._secrets.may_be_outdated:\n"
+                '                return unavailable("secret_unavailable")\n',
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_receive.py::"
+            "test_with_secrets_manager_down_what_no_secret_could_have_signed_is_a_forgery_still"
+        ),
+    ),
 )
 
 _OF_BODIES = (

@@ -2,6 +2,7 @@
 
 from tests.seeded_bugs import (
     at_the_door,
+    in_the_commands,
     in_the_domain,
     in_the_handlers,
     in_the_template,
@@ -14,5 +15,6 @@ CATALOGUE: tuple[SeededBug, ...] = (
     *in_the_handlers.BUGS,
     *in_the_domain.BUGS,
     *of_the_announcer.BUGS,
+    *in_the_commands.BUGS,
     *in_the_template.BUGS,
 )

@@ -370,8 +370,8 @@ _OF_WRITES = (
         replacements=(
             Replace(
                 RECORD,
-                "if isinstance(stored, Tombstone) and delivery.event.event_time <= stored.erased_at:",
-                "if isinstance(stored, Tombstone) and delivery.event.event_time <= 0:",
+                "if erased_until is not None and delivery.event.event_time <= erased_until:",
+                "if erased_until is not None and delivery.event.event_time <= 0:",
             ),
         ),
         caught_by=by_tests(
@@ -426,6 +426,22 @@ _OF_WRITES = (
         caught_by=by_tests(
             "adapters/test_table.py::test_an_item_gives_up_the_older_bodies_first_and_the_newest_last",
             "adapters/test_table.py::test_the_form_at_its_limits_is_accepted_and_canceled_in_four_byte_characters",
+        ),
+    ),
+    SeededBug(
+        name="a-booking-made-anew-forgets-that-it-was-erased",
+        why="The tombstone has done its work; what was erased comes back into what was made anew.",
+        rows=(52,),
+        replacements=(
+            Replace(
+                RECORD,
+                "return stored.erased_at if isinstance(stored, Tombstone) else stored.erased_until",
+                "return stored.erased_at if isinstance(stored, Tombstone) else None",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_record.py::"
+            "test_what_was_erased_stays_away_after_a_newer_delivery_has_made_the_booking_anew"
         ),
     ),
 )
