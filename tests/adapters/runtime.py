@@ -39,6 +39,7 @@ _ENVIRONMENT = {
     "AWS_LAMBDA_LOG_STREAM_NAME": "stream",
     "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
     "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONPATH": str(ROOT / "layers/runtime"),  # in place of the layer's /opt/python
 }
 
 
@@ -70,6 +71,13 @@ class FunctionProcess:
     def begin(self, event: dict[str, Any]) -> None:
         """Hands over an event without waiting for its answer."""
         self._events.put(event)
+
+    def answer_within(self, seconds: float) -> Any:
+        """Returns what the handler has answered by then, None where it hasn't."""
+        try:
+            return self._posted.get(timeout=seconds)[1]
+        except queue.Empty:
+            return None
 
     def kill(self) -> bool:
         """Kills the process, as Lambda does at a time-out; returns whether it had answered."""

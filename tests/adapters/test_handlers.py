@@ -20,6 +20,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from bookings import bootstrap, telemetry
 from bookings.counts import Count
 from bookings.settings import FanOut
+from bookings.zoom.delivery import to_delivery
 from bookings.zoom.events import CANCELED, CREATED
 from bookings.zoom.signature import sign
 from botocore.exceptions import ClientError
@@ -29,6 +30,7 @@ from functions.booking_created import app as booking_created
 from functions.booking_events import app as booking_events
 from functions.webhook import app as webhook
 from tests.adapters.deliveries import ROOT, sample, with_object
+from tests.adapters.loopback import Reply, Service
 from tests.adapters.resources import TOKEN, Queue, Stack
 
 CANARY = "canary-7f3a"
@@ -299,9 +301,12 @@ def test_by_queue_a_delivery_reaches_its_handler_and_no_rule(
 # ── services that fail ───────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("code", ["InternalFailure", "AccessDeniedException", "ResourceNotFoundException"])
+@pytest.mark.parametrize(
+    "code",
+    ["InternalFailure", "AccessDeniedException", "ResourceNotFoundException", "KMSAccessDeniedException"],
+)
 def test_a_bus_that_fails_costs_no_booking(stack: Stack, output: Output, outage: Outage, code: str) -> None:
-    # failure matrix: 11, 14
+    # failure matrix: 11, 14, 47
     outage.of("PutEvents", code)
     deliver(sample("created", event_ts=now_ms()))
     assert call(booking_created.lambda_handler, sqs_event(stack.created)) == {"batchItemFailures": []}
@@ -348,9 +353,10 @@ def test_an_authentic_delivery_that_is_not_valid_stands_in_quarantine_before_the
     assert output.counts() == {Count.QUARANTINED: 1}
 
 
-def test_a_quarantine_that_is_down_is_a_503(stack: Stack, outage: Outage) -> None:
-    # failure matrix: 39
-    outage.of("SendMessage", "AWS.SimpleQueueService.NonExistentQueue")
+@pytest.mark.parametrize("code", ["AWS.SimpleQueueService.NonExistentQueue", "KMS.AccessDeniedException"])
+def test_a_quarantine_that_is_down_is_a_503(stack: Stack, outage: Outage, code: str) -> None:
+    # failure matrix: 39, 47
+    outage.of("SendMessage", code)
     answer = call(webhook.lambda_handler, http_event(b'{"event": 5}'))
     assert answer["statusCode"] == 503
 
@@ -366,18 +372,24 @@ def test_a_forgery_costs_no_call_but_the_secret_once(stack: Stack, output: Outpu
     assert output.counts() == {Count.SIGNATURE_MISMATCH: 5}
 
 
-def test_without_a_secret_nothing_is_accepted(stack: Stack, output: Output, outage: Outage) -> None:
-    # failure matrix: 30
-    outage.of("GetSecretValue")
+@pytest.mark.parametrize("code", ["InternalServiceError", "DecryptionFailure", "AccessDeniedException"])
+def test_without_a_secret_nothing_is_accepted(
+    stack: Stack, output: Output, outage: Outage, code: str
+) -> None:
+    # failure matrix: 30, 47
+    outage.of("GetSecretValue", code)
     answer = call(webhook.lambda_handler, http_event(raw(sample("created"))))
     assert answer["statusCode"] == 503
     assert output.counts() == {Count.SECRET_UNAVAILABLE: 1}
 
 
+@pytest.mark.parametrize(
+    "code", ["ProvisionedThroughputExceededException", "InternalServerError", "KMSAccessDeniedException"]
+)
 def test_a_table_that_is_down_makes_a_record_come_back_later_each_time(
-    stack: Stack, output: Output, outage: Outage
+    stack: Stack, output: Output, outage: Outage, code: str
 ) -> None:
-    # failure matrix: 22
+    # failure matrix: 22, 47
     delays: list[int] = []
 
     def visibility(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
@@ -391,7 +403,7 @@ def test_a_table_that_is_down_makes_a_record_come_back_later_each_time(
     watched = _CLIENT._make_api_call
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_CLIENT, "_make_api_call", visibility)
-        outage.of("PutItem", "ProvisionedThroughputExceededException")
+        outage.of("PutItem", code)
         deliver(sample("created", event_ts=now_ms()))
         for receives in (1, 2, 9):
             event = sqs_event(stack.created, receives=receives)
@@ -404,11 +416,58 @@ def test_a_table_that_is_down_makes_a_record_come_back_later_each_time(
         assert call(booking_created.lambda_handler, sqs_event(stack.created)) == {"batchItemFailures": []}
     assert len(items(stack)) == 1
     (line, *_) = output.logs("record failed")
-    assert (line["error"], line["reason"]) == (
-        "ServiceUnavailable",
-        "DynamoDB: ProvisionedThroughputExceededException",
-    )
+    assert (line["error"], line["reason"]) == ("ServiceUnavailable", f"DynamoDB: {code}")
     assert output.counts()[Count.RECORD_FAILED] == 3
+
+
+def take(queue: Queue, handler: Handler) -> list[str]:
+    """Lets a handler take what waits in its queue, as Lambda does; returns the event ids in its messages.
+
+    Lambda deletes what the handler doesn't return.
+    """
+    event = sqs_event(queue)
+    failures = call(handler, event)["batchItemFailures"] if event["Records"] else []
+    failed = {failure["itemIdentifier"] for failure in failures}
+    for record in event["Records"]:
+        if record["messageId"] not in failed:
+            queue.client.delete_message(QueueUrl=queue.url, ReceiptHandle=record["receiptHandle"])
+    details = [json.loads(record["body"])["detail"] for record in event["Records"]]
+    return [detail["payload"]["object"]["scheduled_event"]["event_id"] for detail in details]
+
+
+def test_a_bug_brings_its_record_back_ten_times_and_then_into_the_dlq_while_others_go_on(
+    stack: Stack, template: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # failure matrix: 19
+    dlq = Queue("created-dlq")
+    receives = template["BookingCreatedQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
+    redrive = {"deadLetterTargetArn": dlq.arn, "maxReceiveCount": receives}
+    stack.created.client.set_queue_attributes(
+        QueueUrl=stack.created.url,
+        Attributes={"RedrivePolicy": json.dumps(redrive), "VisibilityTimeout": "0"},
+    )
+
+    def bug(body: dict[str, Any], *rest: Any) -> Any:
+        if body["payload"]["object"]["scheduled_event"]["event_id"] == "bug":
+            raise ZeroDivisionError
+        return to_delivery(body, *rest)
+
+    monkeypatch.setattr("bookings.record.to_delivery", bug)
+    deliver(with_object(sample("created", event_ts=now_ms()), scheduled_event__event_id="bug"))
+    tries = []
+    for number in range(12):
+        deliver(with_object(sample("created", event_ts=now_ms()), scheduled_event__event_id=f"good-{number}"))
+        tries += take(stack.created, booking_created.lambda_handler)
+    assert tries.count("bug") == 10
+    assert {item["event_id"]["S"] for item in items(stack)} == {f"good-{number}" for number in range(12)}
+    (letter,) = dlq.bodies()
+    assert letter["detail"]["payload"]["object"]["scheduled_event"]["event_id"] == "bug"
+
+    # Mended, and redriven.
+    monkeypatch.setattr("bookings.record.to_delivery", to_delivery)
+    stack.created.client.send_message(QueueUrl=stack.created.url, MessageBody=json.dumps(letter))
+    assert take(stack.created, booking_created.lambda_handler) == ["bug"]
+    assert len(items(stack)) == 13
 
 
 def test_a_bad_message_fails_alone(stack: Stack, output: Output) -> None:
@@ -583,6 +642,26 @@ def test_in_lambda_the_webhook_is_put_together_while_it_starts(
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
     runpy.run_path(app)
     assert bootstrap.receiver.cache_info().currsize == 1
+
+
+def test_a_write_that_the_table_throttles_once_is_made_again_within_the_invocation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # failure matrix: 22
+    throttled = Reply({"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException"}, 400)
+    replies = [throttled, Reply()]
+    monkeypatch.setattr("botocore.retries.standard.time.sleep", lambda _seconds: None)
+    with Service(lambda *_: replies.pop(0)) as service:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", service.url)
+        for name in ("BOOKINGS_TABLE_NAME", "QUEUE_URL", "QUARANTINE_QUEUE_URL"):
+            monkeypatch.setenv(name, service.url)
+        monkeypatch.setenv("BOOKING_RETENTION_DAYS", "0")
+        bootstrap.record_batch.cache_clear()
+        event = json.loads((ROOT / "events/lambda/booking_created.json").read_text())
+        response = call(booking_created.lambda_handler, {"Records": event["Records"][:1]})
+        bootstrap.record_batch.cache_clear()
+    assert response == {"batchItemFailures": []}
+    assert [operation for operation, _ in service.calls] == ["PutItem", "PutItem"]
 
 
 def test_a_missing_setting_is_a_503_named_in_the_log(

@@ -100,6 +100,7 @@ def test_a_newer_event_replaces_an_older_one(states: Any) -> None:
     assert (kept(states)["revision"], kept(states)["status"]) == ("10", "canceled")
 
 
+# failure matrix: 48
 def test_only_what_fails_comes_back(states: Any) -> None:
     assert deliver("no json", booking_event(1), booking_event(2, schema_version="2"), "{}") == [
         "m0",
@@ -110,6 +111,7 @@ def test_only_what_fails_comes_back(states: Any) -> None:
     assert kept(states)["revision"] == "1"
 
 
+# failure matrix: 48
 def test_an_event_comes_back_while_the_table_is_down(states: Any) -> None:
     states.delete_table(TableName=TABLE)
 

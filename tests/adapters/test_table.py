@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -349,15 +350,52 @@ def test_an_item_of_newer_code_with_more_attributes_is_read() -> None:
     assert parse_item(item) == booking
 
 
-def test_an_item_written_by_the_first_version_is_read() -> None:
-    # failure matrix: 46
-    item = json.loads((ROOT / "tests/data/booking_item.json").read_text())
+def written_by_the_first_version() -> dict[str, Any]:
+    """Returns an item as the first version wrote it, of the two deliveries in `merged_by_both`."""
+    item: dict[str, Any] = json.loads((ROOT / "tests/data/booking_item.json").read_text())
     for kept in item["zoom_events"]["M"].values():
         kept["M"]["body"] = {"B": base64.b64decode(kept["M"]["body"]["B"])}
-    expected = booking_of(
+    return item
+
+
+def merged_by_both() -> Booking:
+    return booking_of(
         sample("created", event_ts=1_795_000_000_000), sample("canceled", event_ts=1_795_000_100_000)
     )
-    assert parse_item(item) == expected
+
+
+def test_an_item_written_by_the_first_version_is_read() -> None:
+    # failure matrix: 46
+    assert parse_item(written_by_the_first_version()) == merged_by_both()
+
+
+def test_an_item_written_now_says_all_that_the_first_version_reads_in_it() -> None:
+    # failure matrix: 46
+    def unpacked(item: dict[str, Any]) -> dict[str, Any]:
+        for kept in item["zoom_events"]["M"].values():
+            kept["M"]["body"] = zlib.decompress(kept["M"]["body"]["B"]).decode()
+        return item
+
+    def within(old: Any, new: Any) -> bool:
+        """Says whether the new has all of the old; what it has besides, the first version doesn't look at."""
+        if isinstance(old, dict) and isinstance(new, dict):
+            return all(name in new and within(value, new[name]) for name, value in old.items())
+        return bool(old == new)
+
+    now = unpacked(build_item(merged_by_both(), expires_at=None))
+    assert within(unpacked(written_by_the_first_version()), now)
+
+
+def test_a_message_of_either_version_is_a_duplicate_to_the_other(table_name: str) -> None:
+    # failure matrix: 46
+    boto3.client("dynamodb").put_item(TableName=table_name, Item=written_by_the_first_version())
+    bodies = [sample("created", event_ts=1_795_000_000_000), sample("canceled", event_ts=1_795_000_100_000)]
+    outcomes = [recorder(table_name).record(message_of(body)).outcome for body in bodies]
+    assert outcomes == [Count.DUPLICATE] * 2
+    later = recorder(table_name).record(message_of(sample("created", event_ts=1_795_000_400_000)))
+    assert later.outcome is Count.BOOKING_WRITTEN
+    item = stored_item(table_name, merged_by_both())
+    assert (item["status"], item["revision"]) == ({"S": "confirmed"}, {"N": "2"})
 
 
 # ── the conditional write ────────────────────────────────────────────────────────────────────────────────

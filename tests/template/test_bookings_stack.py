@@ -11,7 +11,7 @@ from bookings.batch import FIRST_DELAY_SECONDS
 from bookings.receive import MAX_BODY_BYTES
 from bookings.settings import BookingEventsSettings, BookingSettings, WebhookSettings
 
-from tests.template.stacks import BOOKINGS, ROOT, listed, logical, source, stack
+from tests.template.stacks import BOOKINGS, ROOT, Stack, listed, logical, source, stack
 
 README = ROOT / "README.md"
 SETTINGS: dict[str, type[WebhookSettings | BookingSettings | BookingEventsSettings]] = {
@@ -346,6 +346,7 @@ def test_bookings_outlive_their_stack() -> None:
 
 
 def test_the_stream_waits_for_the_bus_as_long_as_it_can() -> None:
+    # failure matrix: 12
     (mapping,) = stack(BOOKINGS).mappings("BookingsTable").values()
 
     assert logical(mapping["FunctionName"]) == "BookingEventsFunction"
@@ -366,12 +367,91 @@ def test_the_stream_brings_what_was_written_and_not_what_was_deleted() -> None:
 
 @pytest.mark.parametrize("kind", ["BookingCreated", "BookingCanceled"])
 def test_each_handler_has_its_own_queue(kind: str) -> None:
+    # failure matrix: 19, 20, 22
     (mapping,) = stack(BOOKINGS).mappings(f"{kind}Queue").values()
 
     assert logical(mapping["FunctionName"]) == f"{kind}Function"
     assert logical(properties(f"{kind}Queue")["RedrivePolicy"]["deadLetterTargetArn"]) == f"{kind}DLQ"
     assert properties(f"{kind}Queue")["RedrivePolicy"]["maxReceiveCount"] == 10
     assert properties(f"{kind}Queue")["VisibilityTimeout"] == FIRST_DELAY_SECONDS
+
+
+# ── what a rule can't deliver ───────────────────────────────────────────────────────────────────────────────
+
+
+def may_send(of: Stack, rule: str, queue: str) -> bool:
+    """Says whether a rule may send to a queue, as SQS decides it: by the queue's policies alone.
+
+    What EventBridge sends comes over TLS, so the statement that wants TLS denies it nothing.
+    """
+    allowed = False
+    for policy in of.of_type("AWS::SQS::QueuePolicy").values():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            if logical(statement["Resource"]) != queue:
+                continue
+            if statement["Effect"] == "Deny":
+                if statement["Condition"] != {"Bool": {"aws:SecureTransport": "false"}}:
+                    return False
+            elif (
+                queue in [logical(each) for each in policy["Queues"]]
+                and statement["Principal"] == {"Service": "events.amazonaws.com"}
+                and "sqs:SendMessage" in listed(statement["Action"])
+                and logical(statement["Condition"]["ArnEquals"]["aws:SourceArn"]) == rule
+            ):
+                allowed = True
+    return allowed
+
+
+@pytest.mark.parametrize("kind", ["BookingCreated", "BookingCanceled"])
+def test_what_a_rule_may_not_send_to_its_queue_it_sends_to_the_dlq_which_rings(kind: str) -> None:
+    # failure matrix: 15
+    rule, queue, dlq = f"{kind}Rule", f"{kind}Queue", f"{kind}DLQ"
+    (target,) = properties(rule)["Targets"]
+
+    assert may_send(stack(BOOKINGS), rule, queue)
+    # EventBridge does not repeat what it is not allowed to do: the event goes to the target's DLQ at once.
+    forbidden = stack(BOOKINGS).broken(f"{queue}Policy.Properties.PolicyDocument.Statement.0")
+    assert not may_send(forbidden, rule, queue)
+    assert logical(target["DeadLetterConfig"]["Arn"]) == dlq
+    assert may_send(forbidden, rule, dlq)
+    # A key of one's own would need another permission; SQS's own does not.
+    assert properties(dlq)["SqsManagedSseEnabled"] is True
+    assert rings_at_the_first_message(dlq)
+
+
+@pytest.mark.parametrize(
+    "queue", ["BookingCreatedDLQ", "BookingCanceledDLQ", "BookingEventsDLQ", "QuarantineQueue"]
+)
+def test_the_first_message_that_is_set_aside_rings(queue: str) -> None:
+    # failure matrix: 15, 20, 26, 38
+    assert rings_at_the_first_message(queue)
+
+
+def rings_at_the_first_message(queue: str) -> bool:
+    """Says whether an alarm goes to the topic within a minute of a message in the queue."""
+    how = {
+        "Namespace": "AWS/SQS",
+        "MetricName": "ApproximateNumberOfMessagesVisible",
+        "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}],
+        "Statistic": "Maximum",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "Threshold": 1,
+        "AlarmActions": [{"Ref": "AlarmTopic"}],
+    }
+    alarms = stack(BOOKINGS).of_type("AWS::CloudWatch::Alarm").values()
+    return any(how.items() <= alarm.items() for alarm in alarms)
+
+
+@pytest.mark.parametrize("queue", ["BookingCreatedDLQ", "BookingCanceledDLQ"])
+def test_a_message_can_be_redriven_for_two_weeks_from_its_first_arrival(queue: str) -> None:
+    # failure matrix: 45
+    source_queue = properties(queue.replace("DLQ", "Queue"))
+
+    # A message keeps its age when it is moved, so what a source queue keeps is no time of the DLQ's.
+    assert properties(queue)["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+    assert source_queue["MessageRetentionPeriod"] < properties(queue)["MessageRetentionPeriod"]
 
 
 # ── who may what ────────────────────────────────────────────────────────────────────────────────────────────

@@ -101,6 +101,23 @@ def test_a_subscriber_hears_of_no_raw_delivery(name: str, event_id: str) -> None
     assert matching(SUBSCRIBER, delivery(name, event_id)) == []
 
 
+# failure matrix: 48
+def test_a_subscriber_waits_in_a_queue_of_its_own_and_fails_into_a_dlq_of_its_own() -> None:
+    ours, theirs = stack(BOOKINGS), stack(SUBSCRIBER)
+    (rule,) = theirs.of_type("AWS::Events::Rule").values()
+    (target,) = rule["Targets"]
+    queue, dlq = logical(target["Arn"]), logical(target["DeadLetterConfig"]["Arn"])
+
+    # Between the bus and its code stands its own queue, and what it gives up lies in its own DLQ.
+    assert {queue, dlq} <= theirs.of_type("AWS::SQS::Queue").keys()
+    assert queue != dlq
+    assert logical(theirs.properties(str(queue))["RedrivePolicy"]["deadLetterTargetArn"]) == dlq
+    assert [logical(each["EventSourceArn"]) for each in theirs.mappings().values()] == [queue]
+    # And the bookings stack sends to nobody but its own queues: whoever listens, listens by a rule.
+    for name, own in ours.of_type("AWS::Events::Rule").items():
+        assert [logical(each["Arn"]) for each in own["Targets"]] == [name.replace("Rule", "Queue")]
+
+
 def test_the_rule_in_the_readme_takes_booking_events_and_no_test_bookings() -> None:
     pattern = {
         "source": ["bookings"],

@@ -126,6 +126,19 @@ def test_a_poison_message_fails_alone_and_is_not_delayed(handler: Handler, body:
     assert handler.counts.all[Count.RECORD_FAILED] == 1
 
 
+# failure matrix: 15
+def test_what_a_rule_could_not_send_is_recorded_once_it_is_redriven(handler: Handler) -> None:
+    # EventBridge puts the event itself into the target's DLQ, and says beside it why.
+    why = {
+        "RULE_ARN": "arn:aws:events:us-east-1:123456789012:rule/bookings/BookingCreatedRule",
+        "TARGET_ARN": "arn:aws:sqs:us-east-1:123456789012:BookingCreatedQueue",
+        "ERROR_CODE": "NO_PERMISSIONS",
+    }
+    attributes = {name: {"stringValue": value, "dataType": "String"} for name, value in why.items()}
+    assert handler.process([record(1) | {"messageAttributes": attributes}]) == []
+    assert handler.store.only.revision == 1
+
+
 # failure matrix: 43
 @pytest.mark.parametrize(
     "body",
@@ -176,6 +189,7 @@ def test_ten_receives_outlast_an_outage_of_an_hour() -> None:
     assert delay_seconds(10**6) == 900
 
 
+# failure matrix: 22
 def test_an_outage_of_an_hour_leaves_nothing_in_the_dlq(handler: Handler) -> None:
     outage_seconds, now, receives = 3600, 0, 0
     while True:

@@ -274,6 +274,7 @@ def test_the_public_fields_are_the_item_as_subscribers_see_it() -> None:
     assert "request_id" not in fold([delivery(created(T))]).public_fields()
 
 
+# failure matrix: 3
 def test_the_booking_is_updated_at_its_newest_delivery_whatever_came_last() -> None:
     booking = fold([delivery(canceled(T + 5000), "newest"), delivery(created(T), "late")])
     assert booking.public_fields()["updated_at"] == event_time_text(T + 5000) == "2026-11-22T10:00:05Z"
@@ -354,6 +355,7 @@ def test_a_history_replayed_into_its_own_booking_changes_nothing(
     assert all(merge(booking, each) is booking for each in again)
 
 
+# failure matrix: 4, 5
 @given(histories())
 def test_the_state_follows_from_the_three_maxima_by_the_rule(
     both: tuple[list[Delivery], list[Delivery]],

@@ -149,6 +149,15 @@ def test_the_same_change_again_is_the_same_event_to_the_letter() -> None:
     )
 
 
+# failure matrix: 46
+def test_every_version_gives_a_change_the_same_id() -> None:
+    before, after = snapshot(1), Snapshot(snapshot().fields | {"title": "New"}, 2, {Kind.CANCELED: "d" * 64})
+    # While versions run side by side, a change that both announce is one event to subscribers. By sha256sum:
+    # booking, revision, and the digests of the three kinds before and after, with line breaks between them.
+    assert detail(None, before)["metadata"]["id"] == "e5eed2b503a87fcb807e4b184895e3d0"
+    assert detail(before, after)["metadata"]["id"] == "56ce565eba454c0edc9f9885c19eb5e6"
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -241,14 +241,13 @@ FORGERIES = {
         "SignatureMismatch",
     ),
     "of no body": (replace(REQUEST, body=b""), "SignatureMismatch"),
-    # failure matrix: 35
     "of a body in broken base64": (replace(REQUEST, body=None), "SignatureMismatch"),
-    # failure matrix: 40
     "an unsigned challenge": (Request({}, raw(CHALLENGE)), "SignatureMissing"),
     "a forged challenge": (signed(raw(CHALLENGE), NOW, secret="x" * 22), "SignatureMismatch"),
 }
 
 
+# failure matrix: 35, 40, 42
 @pytest.mark.parametrize(("request_", "reason"), FORGERIES.values(), ids=FORGERIES)
 def test_a_request_that_is_not_shown_to_be_zooms_is_answered_401(
     door: Door, request_: Request, reason: str
@@ -496,6 +495,7 @@ AHEAD = MORNING_MS + 26 * 3_600_000  # a day after the fakes' clock
 UNUSABLE: dict[str, tuple[bytes, str, list[str]]] = {
     "not JSON": (b"{", "invalid_body", [""]),
     "empty": (b"", "invalid_body", [""]),
+    "not UTF-8": (b'{"event": "\xff\xfe"}', "invalid_body", [""]),
     "a list": (b"[]", "invalid_body", [""]),
     "NaN": (b'{"event": NaN}', "invalid_body", [""]),
     "a huge integer": (b'{"event": 1' + b"0" * 9999 + b"}", "invalid_body", [""]),
@@ -602,7 +602,16 @@ def test_while_the_quarantine_is_down_the_unusable_is_answered_503(
 
 
 # failure matrix: 43
-@pytest.mark.parametrize("body", [created(guests=["canary", 7]), created(AHEAD + 1000, summary="canary")])
+@pytest.mark.parametrize(
+    "body",
+    [
+        created(guests=["canary", 7]),
+        created(guests=[["canary"]], invitee_email={"canary": 1}),
+        created(AHEAD + 1000, summary="canary"),
+        created(event_id="", summary="canary"),
+        {"event": "scheduler.canary canary"},
+    ],
+)
 def test_an_answer_to_the_unusable_repeats_nothing_of_it(door: Door, body: dict[str, Any]) -> None:
     answer = door.post(body)
     assert answer.status == 400
@@ -676,6 +685,7 @@ def test_a_first_way_that_does_not_answer_is_not_tried_again(ways: Ways) -> None
     assert ways.door.post(created()).status == 200
     service = ways.door.bus if ways.bus_first else ways.door.queues.queues[CREATED]
     assert service.calls == 1
+    assert (ways.by_first, ways.by_fallback) == (0, 1)
 
 
 # failure matrix: 9
@@ -685,7 +695,7 @@ def test_an_answer_that_was_lost_makes_a_duplicate_and_no_loss(ways: Ways) -> No
     assert (ways.by_first, ways.by_fallback) == (1, 1)
 
 
-# failure matrix: 13
+# failure matrix: 10, 13
 @pytest.mark.parametrize(
     ("first", "fallback"), list(itertools.product([THROTTLED, DENIED, HANGS, UNREACHABLE], repeat=2))
 )

@@ -1,4 +1,4 @@
-"""`bookings announce`: what subscribers are told of a booking as it stands. failure matrix: 12"""
+"""`bookings announce`: what subscribers are told of a booking as it stands."""
 
 import dataclasses
 import json
@@ -84,6 +84,7 @@ def announced_by_the_stream(booking: Booking) -> Any:
     return json.loads(envelope.detail)
 
 
+# failure matrix: 12
 def test_a_new_bookings_event_is_the_very_one_that_was_lost(
     deployed: Deployed, subscriber: Subscriber
 ) -> None:
@@ -267,6 +268,7 @@ def announcements(number: int) -> list[Announcement]:
     return made
 
 
+# failure matrix: 12
 def test_what_the_bus_failed_is_tried_again_and_nothing_else(pauses: list[float]) -> None:
     first, second, third = announcements(3)
     bus = InMemoryBus()

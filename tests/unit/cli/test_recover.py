@@ -1,4 +1,4 @@
-"""`bookings recover`: what of Zoom's delivery log goes through the door again. failure matrix: 50"""
+"""`bookings recover`: what of Zoom's delivery log goes through the door again."""
 
 import email.utils
 import json
@@ -110,6 +110,7 @@ def posted(webhook: Server) -> list[tuple[str, bytes]]:
 # ── what goes through the door ────────────────────────────────────────────────────────────────────────────
 
 
+# failure matrix: 50
 def test_what_failed_is_posted_as_it_was_under_its_own_id_the_oldest_event_first(
     local: Local, webhook: Server, zoom: zoom_api.FakeZoom
 ) -> None:
@@ -124,6 +125,7 @@ def test_what_failed_is_posted_as_it_was_under_its_own_id_the_oldest_event_first
     assert webhook.requests[0][1]["content-type"] == "application/json; charset=utf-8"
 
 
+# failure matrix: 50
 def test_each_body_is_posted_once_however_often_it_was_tried_and_subscribed(
     local: Local, webhook: Server, zoom: zoom_api.FakeZoom
 ) -> None:
@@ -136,6 +138,7 @@ def test_each_body_is_posted_once_however_often_it_was_tried_and_subscribed(
     assert [each["failed_tries"] for each in json.loads(result.stdout)["deliveries"]] == [6]
 
 
+# failure matrix: 50
 def test_a_delivery_whose_latest_try_succeeded_is_left_out(
     local: Local, webhook: Server, zoom: zoom_api.FakeZoom
 ) -> None:
@@ -147,6 +150,7 @@ def test_a_delivery_whose_latest_try_succeeded_is_left_out(
     assert posted(webhook) == [(IDS[1], created(event_id="never-came"))]
 
 
+# failure matrix: 50
 def test_a_try_that_failed_after_one_that_succeeded_counts(
     local: Local, webhook: Server, zoom: zoom_api.FakeZoom
 ) -> None:
@@ -178,6 +182,7 @@ def test_other_products_are_left_alone_and_new_scheduler_events_are_not(
     assert posted(webhook) == [(IDS[1], new)]
 
 
+# failure matrix: 50
 def test_each_page_of_the_log_is_read(local: Local, webhook: Server, zoom: zoom_api.FakeZoom) -> None:
     zoom.page = 2
     bodies = [created(NOW_MS - HOUR_MS + number, f"evt-{number}") for number in range(5)]
@@ -544,6 +549,7 @@ def test_it_goes_on_after_a_failure_and_ends_by_the_worst_answer(
     assert ("a token that was just stored" in result.stdout) is (401 in statuses)
 
 
+# failure matrix: 50
 def test_a_door_that_does_not_answer_is_told_for_each_delivery(
     local: Local, zoom: zoom_api.FakeZoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:

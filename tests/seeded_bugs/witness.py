@@ -1,0 +1,53 @@
+"""A pytest plugin for the runs over a seeded bug: tells which tests failed, and which code they ran.
+
+One case that fails is enough: the other cases of its test are not run any more, and it is not made smaller.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import bookings
+import pytest
+from hypothesis import Phase, settings
+
+REPORT = "SEEDED_BUG_REPORT"
+"""The environment variable that names the file to write."""
+
+_passed: list[str] = []
+_failed: list[str] = []
+_broken: list[str] = []
+
+
+def pytest_pycollect_makemodule() -> None:
+    """Keeps Hypothesis from making failing examples smaller; before the tests take on its settings."""
+    settings.register_profile(
+        "seeded", parent=settings(), phases=(Phase.explicit, Phase.generate), print_blob=False
+    )
+    settings.load_profile("seeded")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    test = item.nodeid.partition("[")[0]
+    if any(each.partition("[")[0] == test for each in _failed):
+        pytest.skip("another case has failed")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" and report.passed:
+        _passed.append(report.nodeid)
+    elif report.when == "call" and report.failed:
+        _failed.append(report.nodeid)
+    elif report.failed:
+        _broken.append(report.nodeid)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    if report.failed:
+        _broken.append(report.nodeid)
+
+
+def pytest_sessionfinish() -> None:
+    told = {"bookings": bookings.__file__, "passed": _passed, "failed": _failed, "broken": _broken}
+    Path(os.environ[REPORT]).write_text(json.dumps(told))
