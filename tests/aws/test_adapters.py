@@ -297,7 +297,13 @@ class _Session:
 
 def stack_in(world: StrictWorld) -> Stack:
     session: Any = _Session(world)
-    return Stack(name="a stack", outputs={"BookingsTableName": TABLE}, session=session, config=session)
+    return Stack(
+        name="a stack",
+        cloudformation_name="a-stack",
+        outputs={"BookingsTableName": TABLE},
+        session=session,
+        config=session,
+    )
 
 
 def test_the_commands_read_and_erase_what_the_handlers_wrote(
