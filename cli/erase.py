@@ -4,7 +4,7 @@ import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from bookings.aws.table import build_tombstone
+from bookings.aws.table import build_tombstone, parse_item
 from bookings.booking import Tombstone, event_time_text
 from rich.text import Text
 
@@ -46,14 +46,17 @@ def erase(
 def erase_booking(stack: Stack, booking_id: str, *, now_ms: int) -> Tombstone:
     """Replaces a booking's item by its tombstone.
 
+    It is dated now, or by what is erased where that is newer: this clock may be behind Zoom's, and what was
+    erased must not come back.
+
     Raises:
         CommandError: there is no such booking, or it is being written without end.
     """
     client = stack.dynamodb()
     with stack.errors_explained("erase the booking"):
         for _ in range(_ATTEMPTS):
-            revision = _revision(client, stack, booking_id)
-            tombstone = Tombstone(booking_id=booking_id, erased_at=now_ms, revision=revision + 1)
+            revision, newest = _standing(client, stack, booking_id)
+            tombstone = Tombstone(booking_id=booking_id, erased_at=max(now_ms, newest), revision=revision + 1)
             try:
                 client.put_item(
                     TableName=stack.output("BookingsTableName"),
@@ -67,13 +70,16 @@ def erase_booking(stack: Stack, booking_id: str, *, now_ms: int) -> Tombstone:
     raise CommandError(f"Booking {booking_id} is being written all the time; try again.")
 
 
-def _revision(client: "DynamoDBClient", stack: Stack, booking_id: str) -> int:
+def _standing(client: "DynamoDBClient", stack: Stack, booking_id: str) -> tuple[int, int]:
+    """Returns the revision that stands there, and the time of the newest delivery or erasure in it."""
     item = client.get_item(
         TableName=stack.output("BookingsTableName"),
         Key={"booking_id": {"S": booking_id}},
-        ProjectionExpression="revision",
         ConsistentRead=True,
     ).get("Item")
     if item is None:
         raise CommandError(f"There is no booking {booking_id} in {stack.name}.")
-    return int(item["revision"]["N"])
+    found = parse_item(item)
+    if isinstance(found, Tombstone):
+        return found.revision, found.erased_at
+    return found.revision, max(found.newest.event_time, found.erased_until or 0)

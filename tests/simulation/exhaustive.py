@@ -396,8 +396,10 @@ class Universe:
 
     def _erased(self, before: Row, item: dict[str, Any]) -> int:
         assert self._erase_at is not None
-        after = self.rows[self._row(item, self._erase_at)]
-        left = {"booking_id": self._booking_id, "revision": before.revision + 1, "erased_at": self._erase_at}
+        # Whatever the clock of the eraser, what it erases must not come back.
+        until = max([self._erase_at, *(at for at, _ in before.kept().values())])
+        after = self.rows[self._row(item, until)]
+        left = {"booking_id": self._booking_id, "revision": before.revision + 1, "erased_at": until}
         if after.values != left:
             raise Violation(f"an erasure left {sorted(after.values)}: [{before}] became [{after}]")
         self._check_event(before, after)
@@ -666,7 +668,8 @@ def check_end(world: World, universe: Universe, row: Row) -> None:
     """Sees that the table is what all deliveries make, and that all of them again change nothing.
 
     A booking that was erased is what those of the newer deliveries make that came after the erasure; once all
-    have come again, it is what all of the newer ones make.
+    have come again, it is what all of the newer ones make. Newer is what is newer than the eraser's clock and
+    than all that was erased.
 
     Raises:
         Violation: it is not.

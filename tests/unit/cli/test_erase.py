@@ -67,20 +67,34 @@ def test_an_older_delivery_does_not_bring_an_erased_booking_back(deployed: Deplo
     assert isinstance(parse_item(stored(deployed, booking)), Tombstone)
 
 
+def test_what_is_erased_stays_away_though_the_clock_here_is_behind_zooms(deployed: Deployed) -> None:
+    booking = dataclasses.replace(booked(CREATED_FILE), revision=1)
+    deployed.put(booking)
+    found = find_stack(local=False, name=STACK_NAME)
+    newest = booking.newest.event_time
+
+    behind = erase_booking(found, booking.booking_id, now_ms=newest - 1)
+    assert behind.erased_at == newest
+    # Nor does a second erasure, by a clock that is further behind, let anything back.
+    assert erase_booking(found, booking.booking_id, now_ms=newest - 2).erased_at == newest
+    deployed.put(dataclasses.replace(booking, revision=4, erased_until=newest + 5))
+    assert erase_booking(found, booking.booking_id, now_ms=newest).erased_at == newest + 5
+
+
 def test_a_booking_written_in_between_is_erased_as_it_is_then(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     booking = dataclasses.replace(booked(CREATED_FILE), revision=1)
     deployed.put(booking)
-    read = cli.erase._revision
+    read = cli.erase._standing
 
-    def overtaken(*arguments: Any) -> int:
-        revision = read(*arguments)
+    def overtaken(*arguments: Any) -> tuple[int, int]:
+        revision, newest = read(*arguments)
         if revision == 1:
             deployed.put(dataclasses.replace(booking, revision=2))
-        return revision
+        return revision, newest
 
-    monkeypatch.setattr(cli.erase, "_revision", overtaken)
+    monkeypatch.setattr(cli.erase, "_standing", overtaken)
     found = find_stack(local=False, name=STACK_NAME)
     tombstone = erase_booking(found, booking.booking_id, now_ms=NOW_MS)
 
@@ -93,7 +107,7 @@ def test_a_booking_that_is_written_without_end_is_left_and_said_so(
 ) -> None:
     booking = dataclasses.replace(booked(CREATED_FILE), revision=7)
     deployed.put(booking)
-    monkeypatch.setattr(cli.erase, "_revision", lambda *_: 1)
+    monkeypatch.setattr(cli.erase, "_standing", lambda *_: (1, 0))
 
     result = bookings("erase", booking.booking_id, "--yes", "--stack", STACK_NAME)
 
