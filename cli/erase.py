@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from bookings.aws.table import build_tombstone, parse_item
-from bookings.booking import Booking, Tombstone, event_time_text
+from bookings.booking import Tombstone, event_time_text
 from rich.text import Text
 
 from cli.output import CommandError, WrongCallError, console, errors_told, print_json
@@ -46,22 +46,23 @@ def erase(
 def erase_booking(stack: Stack, booking_id: str, *, now_ms: int) -> Tombstone:
     """Replaces a booking's item by its tombstone.
 
+    It is dated now, or by what is erased where that is newer: this clock may be behind Zoom's, and what was
+    erased must not come back.
+
     Raises:
         CommandError: there is no such booking, or it is being written without end.
     """
     client = stack.dynamodb()
     with stack.errors_explained("erase the booking"):
         for _ in range(_ATTEMPTS):
-            stored = _stored(client, stack, booking_id)
-            # Zoom's clock may be ahead of ours: what is in the booking already must not come back either.
-            erased_at = max(now_ms, _newest_ms(stored))
-            tombstone = Tombstone(booking_id=booking_id, erased_at=erased_at, revision=stored.revision + 1)
+            revision, newest = _standing(client, stack, booking_id)
+            tombstone = Tombstone(booking_id=booking_id, erased_at=max(now_ms, newest), revision=revision + 1)
             try:
                 client.put_item(
                     TableName=stack.output("BookingsTableName"),
                     Item=build_tombstone(tombstone),
                     ConditionExpression="revision = :revision",
-                    ExpressionAttributeValues={":revision": {"N": str(stored.revision)}},
+                    ExpressionAttributeValues={":revision": {"N": str(revision)}},
                 )
             except client.exceptions.ConditionalCheckFailedException:
                 continue
@@ -69,7 +70,8 @@ def erase_booking(stack: Stack, booking_id: str, *, now_ms: int) -> Tombstone:
     raise CommandError(f"Booking {booking_id} is being written all the time; try again.")
 
 
-def _stored(client: "DynamoDBClient", stack: Stack, booking_id: str) -> Booking | Tombstone:
+def _standing(client: "DynamoDBClient", stack: Stack, booking_id: str) -> tuple[int, int]:
+    """Returns the revision that stands there, and the time of the newest delivery or erasure in it."""
     item = client.get_item(
         TableName=stack.output("BookingsTableName"),
         Key={"booking_id": {"S": booking_id}},
@@ -77,8 +79,7 @@ def _stored(client: "DynamoDBClient", stack: Stack, booking_id: str) -> Booking 
     ).get("Item")
     if item is None:
         raise CommandError(f"There is no booking {booking_id} in {stack.name}.")
-    return parse_item(item)
-
-
-def _newest_ms(stored: Booking | Tombstone) -> int:
-    return stored.erased_at if isinstance(stored, Tombstone) else stored.newest.event_time
+    found = parse_item(item)
+    if isinstance(found, Tombstone):
+        return found.revision, found.erased_at
+    return found.revision, max(found.newest.event_time, found.erased_until or 0)

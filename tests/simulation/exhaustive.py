@@ -31,9 +31,9 @@ message that was not acknowledged comes again, and one that was acknowledged may
 - *From the door to the subscriber*, all three at once, is explored for fewer copies, so that the division
   is not taken on trust alone.
 
-Two bounds there are. Of one event, so many copies may be on their way at a time as its world says. And for
-a batch of several records, a call of the announcer is answered entry by entry or not at all; that the
-connection hangs up, or that a call is refused as a whole, happens to batches of one.
+Three bounds there are. An operator erases once. Of one event, so many copies may be on their way at a time
+as its world says. And for a batch of several records, a call of the announcer is answered entry by entry or
+not at all; that the connection hangs up, or that a call is refused as a whole, happens to batches of one.
 
 **What must hold.** Of each write: it is the fold of what stood there and this delivery, by
 `specification.py`; its revision is the next one; what is kept never gets older; what it announces is as the
@@ -51,6 +51,7 @@ them apart, and should not: for whoever drops duplicates it is the same event. S
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import json
 import sys
@@ -96,17 +97,14 @@ SECOND, WINDOW, HOUR = 1000, 60_000, 3_600_000
 
 MAX_ANSWER_SECONDS = 2.5
 
-GONE = -1
-"""A process that is no more: its message deleted, the eraser done."""
-
 _OURS_ALONE = {"zoom_events", "revision", "expires_at", "erased_until"}
 
 _deserialize = TypeDeserializer().deserialize
 
 type Results = tuple[Any, ...]
 type State = tuple[Any, ...]
-type Move = tuple[str, int, int]
-"""What happens, the table after it, the process's position after it."""
+type Move = tuple[str, int, tuple[int, ...]]
+"""What happens, the table after it, and the positions that take the place of the process's."""
 
 
 class Violation(AssertionError):
@@ -181,10 +179,19 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process at a call: a handler with its message, or the eraser."""
+    """A process at a call.
 
-    copy: Copy | None
+    Attributes:
+        copies: a handler's messages; the eraser has none.
+    """
+
+    copies: tuple[Copy, ...]
     results: Results
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has not had any result yet: no more than a message in its queue."""
+        return not self.results
 
 
 class Universe:
@@ -203,7 +210,7 @@ class Universe:
         self._erase_at = erase_at
         self._share = share_access_links
         self._row_numbers: dict[tuple[str, int | None], int] = {}
-        self._positions: dict[tuple[int, Results], int] = {}
+        self._positions: dict[tuple[tuple[int, ...], Results], int] = {}
         self._moves: dict[tuple[int, int], list[Move]] = {}
         self._bodies: dict[str, dict[str, Any]] = {}
         self._request_ids: dict[str, set[str | None]] = {}
@@ -212,19 +219,32 @@ class Universe:
 
     # -- Positions ----------------------------------------------------------------------------------------
 
-    def waiting(self, copy: Copy | None) -> int:
-        """Returns the position of a message that waits; None is the eraser's."""
-        if copy is not None:
-            digest = reading_of(copy.body).order[1]
-            self._bodies[digest] = copy.body
-            self._request_ids.setdefault(digest, set()).add(copy.request_id)
-        return self._position(copy, ())
+    def waiting(self, copy: Copy) -> int:
+        """Returns the position of a message that waits."""
+        digest = reading_of(copy.body).order[1]
+        self._bodies[digest] = copy.body
+        self._request_ids.setdefault(digest, set()).add(copy.request_id)
+        return self._position((copy,))
 
-    def _position(self, copy: Copy | None, results: Results) -> int:
-        key = (id(copy), results)
+    def waiting_eraser(self) -> int:
+        return self._position(())
+
+    def together(self, one: int, other: int) -> int | None:
+        """Returns the position of a batch of two messages that wait, None where there is none of them.
+
+        Two messages that are in one queue, and wait, can be handed to a handler as a batch.
+        """
+        copies = [*self.processes[one].copies, *self.processes[other].copies]
+        waiting = self.processes[one].waits and self.processes[other].waits
+        if not waiting or len(copies) != 2 or len({copy.body["event"] for copy in copies}) != 1:
+            return None
+        return self._position(tuple(copies))
+
+    def _position(self, copies: tuple[Copy, ...], results: Results = ()) -> int:
+        key = (tuple(map(id, copies)), results)
         if key not in self._positions:
             self._positions[key] = len(self.processes)
-            self.processes.append(Process(copy, results))
+            self.processes.append(Process(copies, results))
         return self._positions[key]
 
     def advance(self, position: int) -> int:
@@ -240,71 +260,69 @@ class Universe:
         key = (position, row)
         if key not in self._moves:
             process = self.processes[position]
-            make = self._erasers_moves if process.copy is None else self._handlers_moves
+            make = self._handlers_moves if process.copies else self._erasers_moves
             # Two ways that come to the same are one, under the name of the first.
-            distinct: dict[tuple[int, int], Move] = {}
+            distinct: dict[tuple[int, tuple[int, ...]], Move] = {}
             for move in make(process, position, self.rows[row]):
                 distinct.setdefault(move[1:], move)
             self._moves[key] = list(distinct.values())
         return self._moves[key]
 
     def _handlers_moves(self, process: Process, position: int, row: Row) -> Iterator[Move]:
-        copy = process.copy
-        assert copy
+        who = f"the handler of {' and '.join(copy.name for copy in process.copies)}"
         call = self._run_handler(process)
         if not isinstance(call, Call) or call.operation != "put_item":
-            raise Violation(f"the handler of {copy.name} makes a call that this world has not: {call}")
-        who = f"the handler of {copy.name}"
-        comes_again = self._position(copy, ())
+            raise Violation(f"{who} makes a call that this world has not: {call}")
+        come_again = tuple(self._position((copy,)) for copy in process.copies)
         if call.arguments["Item"]["booking_id"]["S"] != self._booking_id:
             raise Violation(f"{who} writes another booking than its own")
         if _holds(call, row.item):
-            after = self._written(row, call.arguments["Item"], copy)
+            after = self._written(row, call.arguments["Item"], process.copies)
             wrote = f"{who} writes [{self.rows[after]}]"
             yield from self._after(wrote, process, "ok", after)
             yield from self._after(f"{wrote}, and its answer is lost", process, "lost", after)
-            yield f"{wrote}, and the SDK, not answered, makes the call again", after, position
-            yield f"{wrote} and dies", after, comes_again
+            yield f"{wrote}, and the SDK, not answered, makes the call again", after, (position,)
+            yield f"{wrote} and dies", after, come_again
         else:
             yield from self._after(
                 f"{who} is refused by [{row}]", process, ("refused", row.number), row.number
             )
         yield from self._after(f"{who} is throttled", process, "throttled", row.number)
         yield from self._after(f"{who} gets no answer", process, "lost", row.number)
-        yield f"{who} dies before its call", row.number, comes_again
+        yield f"{who} dies before its call", row.number, come_again
 
     def _after(self, what: str, process: Process, result: Any, row: int) -> Iterator[Move]:
         """Yields how a handler goes on after a result of its call."""
-        copy, results = process.copy, (*process.results, result)
-        ahead = self._run_handler(Process(copy, results))
+        copies, results = process.copies, (*process.results, result)
+        ahead = self._run_handler(Process(copies, results))
         if isinstance(ahead, Call):
-            yield what, row, self._position(copy, results)
+            yield what, row, (self._position(copies, results),)
             return
-        if ahead:
-            yield f"{what}; its message is done", row, GONE
-            yield f"{what}; its message is done and comes again all the same", row, self._position(copy, ())
-        else:
-            yield f"{what}; its message comes again", row, self._position(copy, ())
+        failed = tuple(self._position((copies[number],)) for number in sorted(ahead))
+        done = [self._position((copy,)) for number, copy in enumerate(copies) if number not in ahead]
+        told = f"{what}; {len(done)} done, {len(failed)} to come again"
+        yield told, row, failed
+        for size in range(1, len(done) + 1):
+            for some in itertools.combinations(done, size):
+                yield f"{told}; of those done {size} come again all the same", row, (*failed, *some)
 
-    def _run_handler(self, process: Process) -> Call | bool:
-        assert process.copy
-        return run_handler(
-            process.copy.body, process.copy.request_id, [self._result(each) for each in process.results]
-        )
+    def _run_handler(self, process: Process) -> Call | frozenset[int]:
+        messages = [(copy.body, copy.request_id) for copy in process.copies]
+        return run_handler(messages, [self._result(each) for each in process.results])
 
     def _erasers_moves(self, process: Process, position: int, row: Row) -> Iterator[Move]:
         call = self._run_eraser(process.results)
-        again = self._position(None, ())
+        again = (self._position(()),)
         if not isinstance(call, Call):
             raise Violation(f"the eraser ends without a call: {call}")
         if not process.results:
-            yield "the operator erases nothing", row.number, GONE
+            yield "the operator erases nothing", row.number, ()
         if call.operation == "get_item":
             yield from self._erasers_after("the eraser reads", process, ("read", row.number), row.number)
         elif call.operation == "put_item":
             if _holds(call, row.item):
                 after = self._erased(row, call.arguments["Item"])
-                yield f"the eraser writes [{self.rows[after]}]", after, GONE
+                yield f"the eraser writes [{self.rows[after]}]", after, ()
             else:
                 yield from self._erasers_after(
                     f"the eraser is refused by [{row}]", process, ("refused", row.number), row.number
@@ -317,9 +335,9 @@ class Universe:
         results = (*process.results, result)
         ahead = self._run_eraser(results)
         if isinstance(ahead, Call):
-            yield what, row, self._position(None, results)
+            yield what, row, (self._position((), results),)
         else:
-            yield f"{what} and gives up", row, self._position(None, ())
+            yield f"{what} and gives up", row, (self._position(()),)
 
     def _run_eraser(self, results: Results) -> Call | bool:
         assert self._erase_at is not None
@@ -353,7 +371,7 @@ class Universe:
             self.rows.append(Row(len(self.rows), item, erased_until))
         return self._row_numbers[key]
 
-    def _written(self, before: Row, item: dict[str, Any], copy: Copy) -> int:
+    def _written(self, before: Row, item: dict[str, Any], copies: Sequence[Copy]) -> int:
         """Returns the row that a handler writes, having seen that it is as it must be."""
         after = self.rows[self._row(item, before.erased_until)]
         if (before.number, after.number) in self.changes:
@@ -363,8 +381,14 @@ class Universe:
             raise Violation(f"what is kept got older: [{before}] became [{after}]")
         if old == new:
             raise Violation(f"a write changed nothing that is kept: [{before}] became [{after}]")
+        # Of a batch, one message is written at a time: the one that is new.
+        news = set(new.values()) - set(old.values())
+        copy = next((copy for copy in copies if reading_of(copy.body).order in news), copies[0])
         bodies = [*(self._bodies[digest] for _, digest in old.values()), copy.body]
-        self.check_row(after, bodies)
+        try:
+            self.check_row(after, bodies)
+        except Violation as violation:
+            raise Violation(f"the handler of {copy.name} writes over [{before}] {violation}") from None
         if after.revision != before.revision + 1:
             raise Violation(f"the revision is not the next one: [{before}] became [{after}]")
         self._check_event(before, after)
@@ -372,8 +396,10 @@ class Universe:
 
     def _erased(self, before: Row, item: dict[str, Any]) -> int:
         assert self._erase_at is not None
-        after = self.rows[self._row(item, self._erase_at)]
-        left = {"booking_id": self._booking_id, "revision": before.revision + 1, "erased_at": self._erase_at}
+        # Whatever the clock of the eraser, what it erases must not come back.
+        until = max([self._erase_at, *(at for at, _ in before.kept().values())])
+        after = self.rows[self._row(item, until)]
+        left = {"booking_id": self._booking_id, "revision": before.revision + 1, "erased_at": until}
         if after.values != left:
             raise Violation(f"an erasure left {sorted(after.values)}: [{before}] became [{after}]")
         self._check_event(before, after)
@@ -421,8 +447,9 @@ class Universe:
 
     def settled(self, row: int, position: int) -> int:
         """Returns what stands in the table once a process has gone on to its end, and nothing failed."""
-        while position != GONE:
-            _, row, position = self.moves(position, row)[0]
+        waiting: tuple[int, ...] = (position,)
+        while waiting:
+            _, row, waiting = self.moves(waiting[0], row)[0]
         return row
 
     # -- The announcer ------------------------------------------------------------------------------------
@@ -461,12 +488,16 @@ class Explored:
 
     def __str__(self) -> str:
         return (
-            f"{self.name:58} {self.events:3} {self.copies:3} {self.states:>10,} {self.transitions:>11,} "
+            f"{self.name:{_NAME}} {self.events:3} {self.copies:3} {self.states:>10,} {self.transitions:>11,} "
             f"{self.ends:>7,} {self.seconds:>7.1f}"
         )
 
 
-HEADING = f"{'world':58} {'ev.':>3} {'cp.':>3} {'states':>10} {'transitions':>11} {'ends':>7} {'seconds':>7}"
+_NAME = 66  # characters, of the longest name
+
+HEADING = (
+    f"{'world':{_NAME}} {'ev.':>3} {'cp.':>3} {'states':>10} {'transitions':>11} {'ends':>7} {'seconds':>7}"
+)
 
 type Told = Callable[[int, int], None]
 """Is told, now and then, how many states and transitions there were so far."""
@@ -561,12 +592,14 @@ class World:
 
     Attributes:
         copies: each as often as it is on its way.
-        erase_at: the time, in milliseconds, at which an operator may erase the booking; None for never.
+        erase_at: the time, in milliseconds, at which an operator may erase the booking, once; None for never.
+        batches: whether a handler may also get two messages at once.
     """
 
     name: str
     copies: tuple[Copy, ...]
     erase_at: int | None = None
+    batches: bool = False
 
     @property
     def distinct(self) -> list[Copy]:
@@ -585,19 +618,19 @@ def explore_handlers(world: World, universe: Universe, told: Told = lambda *_: N
     moves, advance = universe.moves, universe.advance
     bag = [universe.waiting(copy) for copy in world.copies]
     if world.erase_at is not None:
-        bag.append(universe.waiting(None))
+        bag.append(universe.waiting_eraser())
 
     def steps(state: State) -> list[tuple[str, State]]:
         row, *bag = state
         following: list[tuple[str, State]] = []
-        last = GONE
+        last = -1
         for place, position in enumerate(bag):
             if position == last:
                 continue
             last = position
             rest = bag[:place] + bag[place + 1 :]
             for what, after, goes_to in moves(position, row):
-                ahead = rest if goes_to == GONE else sorted([*rest, goes_to])
+                ahead = sorted([*rest, *goes_to]) if goes_to else rest
                 following.append((what, (after, *ahead)))
         if bag:
             # Where nothing fails, whoever is furthest goes first.
@@ -608,6 +641,14 @@ def explore_handlers(world: World, universe: Universe, told: Told = lambda *_: N
                     break
                 skipped += len(moves(position, row))
             following[0], following[skipped] = following[skipped], following[0]
+        if world.batches:
+            for one, other in set(itertools.permutations(bag, 2)):
+                batch = universe.together(one, other)
+                if batch is not None:
+                    rest = list(bag)
+                    rest.remove(one)
+                    rest.remove(other)
+                    following.append(("a handler gets two messages at once", (row, *sorted([*rest, batch]))))
         return following
 
     def at_end(state: State) -> None:
@@ -627,7 +668,8 @@ def check_end(world: World, universe: Universe, row: Row) -> None:
     """Sees that the table is what all deliveries make, and that all of them again change nothing.
 
     A booking that was erased is what those of the newer deliveries make that came after the erasure; once all
-    have come again, it is what all of the newer ones make.
+    have come again, it is what all of the newer ones make. Newer is what is newer than the eraser's clock and
+    than all that was erased.
 
     Raises:
         Violation: it is not.
@@ -949,7 +991,7 @@ def explore_all(
         *stream, bag, unanswered = state
         following: list[tuple[str, State]] = []
         for event in unanswered:
-            on_their_way = sum(processes[position].copy is copies[event] for position in bag)
+            on_their_way = sum(copies[event] in processes[position].copies for position in bag)
             for attempt in in_order:
                 if on_their_way + attempt.durable > at_a_time:
                     continue
@@ -969,7 +1011,7 @@ def explore_all(
             place = bag.index(position)
             rest = bag[:place] + bag[place + 1 :]
             for what, after, goes_to in moves(position, path[-1]):
-                ahead = rest if goes_to == GONE else tuple(sorted((*rest, goes_to)))
+                ahead = tuple(sorted((*rest, *goes_to))) if goes_to else rest
                 longer = path if after == path[-1] else (*path, after)
                 following.append((what, (longer, published, set_aside, batch, ahead, unanswered)))
         return following
@@ -1093,7 +1135,7 @@ WORLDS: tuple[World, ...] = (
     World("booked, canceled", (MADE, MADE, OFF, OFF)),
     World("canceled at the very time of the created", tuple(2 * [booked(0), called_off(0)])),
     World(
-        "each sent twice by Zoom, each attempt twice delivered",
+        "sent twice by Zoom, each attempt delivered twice",
         tuple(2 * [MADE, another_attempt(MADE), OFF, another_attempt(OFF)]),
     ),
     World("booked, moved under the same id", (MADE, MADE, AWAY, AWAY, HERE, HERE)),
@@ -1102,7 +1144,12 @@ WORLDS: tuple[World, ...] = (
     World("booked, moved, called off", (MADE, AWAY, HERE, OFF)),
     World("called off and moved away", (MADE, MADE, AWAY, AWAY, OFF, OFF)),
     World(
-        "booked, canceled and booked again, with an erasure in between",
+        "two of a kind, some of them in one batch",
+        (MADE, POOL[0], OFF, OFF),
+        batches=True,
+    ),
+    World(
+        "booked, canceled, booked again, an erasure in between",
         (booked(0), called_off(SECOND), booked(3 * SECOND)),
         erase_at=T + 2 * SECOND,
     ),
@@ -1131,10 +1178,12 @@ def explore_many(
     return Explored(name, events, copies, states, transitions, ends, time.perf_counter() - started)
 
 
-def every(pool: Sequence[Copy], events: int, *, times: int, erase_at: int | None = None) -> list[World]:
+def every(
+    pool: Sequence[Copy], events: int, *, times: int, erase_at: int | None = None, batches: bool = False
+) -> list[World]:
     """Returns the worlds of every choice of so many events, each so many times on its way."""
     return [
-        World(", ".join(copy.name for copy in some), tuple(times * list(some)), erase_at)
+        World(", ".join(copy.name for copy in some), tuple(times * list(some)), erase_at, batches)
         for some in itertools.combinations(pool, events)
     ]
 
@@ -1147,7 +1196,7 @@ def explorations() -> Iterator[tuple[str, Callable[[Told], Explored]]]:
     for world in WORLDS:
         universe = Universe(erase_at=world.erase_at)
         yield world.name, partial(explore_handlers, world, universe)
-        yield "  its announcer", partial(explore_announcer, "  its announcer", universe)
+        yield f"  announcer: {world.name}", partial(_announcer, world, universe)
     for name, copies, at_a_time in (
         ("from the door on: booked, canceled", (MADE, OFF), 3),
         ("from the door on: both halves of a move", (AWAY, HERE), 2),
@@ -1158,10 +1207,17 @@ def explorations() -> Iterator[tuple[str, Callable[[Told], Explored]]]:
         ("every pair, three times each", every(POOL, 2, times=3)),
         ("every triple, twice each", every(POOL, 3, times=2)),
         ("every four, once each", every(POOL, 4, times=1)),
+        ("every triple, in batches too", every(POOL, 3, times=1, batches=True)),
         ("every triple, erased at 0 ms", every(POOL, 3, times=1, erase_at=T)),
         ("every triple, erased at 60,000 ms", every(POOL, 3, times=1, erase_at=T + WINDOW)),
     ):
         yield name, partial(explore_many, name, worlds)
+
+
+def _announcer(world: World, universe: Universe, told: Told) -> Explored:
+    if not universe.changes:
+        explore_handlers(world, universe)
+    return explore_announcer(f"  announcer: {world.name}", universe, told)
 
 
 def _door(body: dict[str, Any], fan_out: FanOut, _told: Told) -> Explored:
@@ -1169,35 +1225,50 @@ def _door(body: dict[str, Any], fan_out: FanOut, _told: Told) -> Explored:
 
 
 class _Progress:
-    """Tells the terminal, about once a second, how far an exploration has come."""
+    """Tells on stderr how far an exploration has come: each second on a terminal, else now and then."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._started = self._told = time.perf_counter()
+        self._terminal = sys.stderr.isatty()
 
     def __call__(self, states: int, transitions: int) -> None:
         now = time.perf_counter()
-        if now - self._told < 1:
+        if now - self._told < (1 if self._terminal else 30):
             return
         self._told = now
         rate = transitions / (now - self._started)
-        print(f"{self._name}: {states:,} states, {rate:,.0f} transitions a second", file=sys.stderr)
+        told = f"{self._name.strip()}: {states:,} states, {rate:,.0f} transitions a second"
+        print(f"\r{told:99}" if self._terminal else told, end="" if self._terminal else "\n", file=sys.stderr)
+
+    def end(self) -> None:
+        if self._terminal:
+            print(f"\r{'':99}\r", end="", file=sys.stderr)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Explores, and returns the exit code: 1 once a rule is broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.exhaustive", description=main.__doc__)
+    parser.add_argument("--only", default="", metavar="TEXT", help="only what has this in its name")
+    only = parser.parse_args(arguments).only
     print(HEADING, flush=True)
     states = transitions = 0
     started = time.perf_counter()
     for name, exploration in explorations():
+        if only not in name:
+            continue
+        progress = _Progress(name)
         try:
-            explored = exploration(_Progress(name))
+            explored = exploration(progress)
         except Violation as violation:
+            progress.end()
             print(violation, flush=True)
             return 1
+        progress.end()
         states, transitions = states + explored.states, transitions + explored.transitions
         print(explored, flush=True)
     seconds = time.perf_counter() - started
-    print(f"{'all':66} {states:>10,} {transitions:>11,} {'':7} {seconds:>7.1f}")
+    print(f"{'all':{_NAME + 8}} {states:>10,} {transitions:>11,} {'':>7} {seconds:>7.1f}")
     return 0
 
 

@@ -128,8 +128,14 @@ def hung_up() -> Exception:
     return ConnectionClosedError(endpoint_url="scripted")
 
 
-def run_handler(body: dict[str, Any], request_id: str | None, results: Sequence[Any]) -> Call | bool:
-    """Returns a handler's next call for one message, at its end whether the message is done with."""
+def run_handler(
+    messages: Sequence[tuple[dict[str, Any], str | None]], results: Sequence[Any]
+) -> Call | frozenset[int]:
+    """Returns a handler's next call for a batch of messages, at its end which of them must come again.
+
+    Args:
+        messages: body and request id of each.
+    """
     client = ScriptedClient(results)
     clock = VirtualClock()
     batch = RecordBatch(
@@ -145,18 +151,21 @@ def run_handler(body: dict[str, Any], request_id: str | None, results: Sequence[
         info=_unlogged,
         error=_unlogged,
     )
-    record = {
-        "messageId": "message",
-        "receiptHandle": "handle",
-        "body": message(body, request_id=request_id),
-        "attributes": {"ApproximateReceiveCount": "1"},
-        "eventSource": "aws:sqs",
-    }
+    records = [
+        {
+            "messageId": str(number),
+            "receiptHandle": f"handle-{number}",
+            "body": message(body, request_id=request_id),
+            "attributes": {"ApproximateReceiveCount": "1"},
+            "eventSource": "aws:sqs",
+        }
+        for number, (body, request_id) in enumerate(messages)
+    ]
     try:
-        response = batch.process({"Records": [record]}, lambda: 10_000)
+        response = batch.process({"Records": records}, lambda: 10_000)
     except _NextCall as stop:
         return stop.call
-    return response == {"batchItemFailures": []}
+    return frozenset(int(failure["itemIdentifier"]) for failure in response["batchItemFailures"])
 
 
 def run_announcer(

@@ -15,6 +15,7 @@ import bookings.record
 import pytest
 from bookings.announce import Announced, Announcer
 from bookings.aws.table import DynamoDBBookingStore
+from bookings.batch import RecordBatch
 from bookings.booking import Booking, Delivery, KeptEvent, merge
 from bookings.counts import Count
 from bookings.record import Recorder, RevisionConflict
@@ -191,6 +192,17 @@ def a_message_is_done_before_its_write(patch: Patch) -> None:
     patch.setattr(Recorder, "_merge_into_table", merge_into_table)
 
 
+def a_batch_is_done_if_any_of_it_is(patch: Patch) -> None:
+    real = RecordBatch.process
+
+    def process(self: RecordBatch, event: Any, remaining_ms: Any) -> dict[str, Any]:
+        response = real(self, event, remaining_ms)
+        some = 0 < len(response["batchItemFailures"]) < len(event["Records"])
+        return {"batchItemFailures": []} if some else response
+
+    patch.setattr(RecordBatch, "process", process)
+
+
 def tombstones_are_ignored(patch: Patch) -> None:
     patch.setattr(bookings.record, "_erased_until", lambda _stored: None)
 
@@ -249,8 +261,9 @@ def the_door_says_200_when_both_ways_failed(patch: Patch) -> None:
     patch.setattr(bookings.publish.Publisher, "publish", publish)
 
 
-def handlers(*copies: Any, erase_at: int | None = None) -> Callable[[], object]:
-    return lambda: explore_handlers(World("seeded", copies, erase_at), Universe(erase_at=erase_at))
+def handlers(*copies: Any, erase_at: int | None = None, batches: bool = False) -> Callable[[], object]:
+    world = World("seeded", copies, erase_at, batches)
+    return lambda: explore_handlers(world, Universe(erase_at=erase_at))
 
 
 def announcer() -> None:
@@ -282,6 +295,7 @@ SEEDED: list[tuple[Callable[[Patch], None], Callable[[], object], str]] = [
     (a_lost_race_counts_as_success, handlers(MADE, OFF), "kept are not the newest"),
     (a_lost_race_is_written_over, handlers(MADE, OFF), "kept got older"),
     (a_message_is_done_before_its_write, handlers(MADE, OFF), "kept are not the newest"),
+    (a_batch_is_done_if_any_of_it_is, handlers(MADE, POOL[0], batches=True), "kept are not the newest"),
     (tombstones_are_ignored, handlers(*ERASED, erase_at=ERASED_AT), "must not be a booking"),
     (a_booking_made_anew_forgets_its_erasure, handlers(*ERASED, erase_at=ERASED_AT), "not the newest"),
     (ids_know_no_digests, handlers(MADE, OFF), "stands for two events"),
@@ -295,7 +309,9 @@ SEEDED: list[tuple[Callable[[Patch], None], Callable[[], object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("seed", "exploration", "seen_as"), SEEDED)
+@pytest.mark.parametrize(
+    ("seed", "exploration", "seen_as"), SEEDED, ids=[f"{seed.__name__}: {seen}" for seed, _, seen in SEEDED]
+)
 def test_a_seeded_bug_is_found(
     monkeypatch: pytest.MonkeyPatch,
     seed: Callable[[Patch], None],
