@@ -1,11 +1,10 @@
 """Stand-ins for what surrounds the use cases, as strict as the services they stand for.
 
-Fakes and not mocks: a use case is judged by what it leaves behind in them, not by the calls it makes. Limits:
-Amazon EventBridge, SQS and DynamoDB documentation, read in November 2026.
+Fakes and not mocks: a use case is judged by what it leaves behind in them, not by the calls it makes. What
+the services refuse is said in `tests/aws` and nowhere else.
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,15 +19,10 @@ from bookings.record import BookingTooLarge, RevisionConflict
 from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
 from bookings.zoom.events import CANCELED, CREATED
 
+from tests.aws import dynamodb, events, sqs
+from tests.aws.errors import AWSError
+
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
-
-MAX_PUT_EVENTS_BYTES = 1_048_576
-MAX_MESSAGE_BYTES = 1_048_576
-MAX_DETAIL_TYPE = 128
-MAX_SOURCE = 256
-
-# SQS takes #x9, #xA, #xD, #x20 to #xD7FF, #xE000 to #xFFFD and #x10000 to #x10FFFF.
-_REFUSED_BY_SQS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class VirtualClock:
@@ -161,10 +155,10 @@ class InMemoryQueue(_Service):
 
     def send(self, message: str, timeout_seconds: float) -> None:
         def take() -> None:
-            if not message or len(message.encode(errors="surrogatepass")) > MAX_MESSAGE_BYTES:
-                raise RefusedByService("fake: InvalidParameterValue")
-            if _REFUSED_BY_SQS.search(message):
-                raise RefusedByService("fake: InvalidMessageContents")
+            try:
+                sqs.check_body(message)
+            except AWSError as error:
+                raise RefusedByService(f"fake: {error.code}") from None
             self.messages.append(message)
 
         self._call(timeout_seconds, take)
@@ -237,7 +231,7 @@ class InMemoryBookingStore:
         self.attempts += 1
         self.before_save(self)
         check_storable(booking.public_fields())
-        if expires_at is not None and not 0 < expires_at < 10**38:
+        if expires_at is not None and not 0 < expires_at < 10**dynamodb.MAX_NUMBER_DIGITS:
             raise AssertionError("a TTL is a number of seconds")
         trouble = self.next.pop(0) if self.next else None
         if trouble and not trouble.took_it:
@@ -265,7 +259,7 @@ class InMemoryBookingStore:
 
 
 class InMemoryRedelivery:
-    """Takes delays as ChangeMessageVisibility does: 0 to 43,200 seconds."""
+    """Takes delays as ChangeMessageVisibility does."""
 
     def __init__(self) -> None:
         self.delayed: list[tuple[str, int]] = []
@@ -273,7 +267,7 @@ class InMemoryRedelivery:
 
     def delay(self, messages: Sequence[tuple[str, int]]) -> None:
         assert messages, "a batch call needs an entry"
-        assert all(0 <= seconds <= 43_200 for _, seconds in messages)
+        assert all(0 <= seconds <= sqs.MAX_VISIBILITY_SECONDS for _, seconds in messages)
         if self.error:
             raise self.error
         self.delayed.extend(messages)
@@ -298,30 +292,25 @@ def check_entry(envelope: Envelope) -> None:
     Raises:
         RefusedByService: the entry is malformed or too large.
     """
-
-    def integer(text: str) -> int:
-        if not -(2**63) <= int(text) < 2**63:
-            raise RefusedByService("fake: MalformedDetail")
-        return int(text)
-
+    entry = {
+        "Source": envelope.source,
+        "DetailType": envelope.detail_type,
+        "Detail": envelope.detail,
+        "Resources": envelope.resources,
+    }
     try:
-        detail = json.loads(envelope.detail.encode(), parse_int=integer)
-    except ValueError:
-        raise RefusedByService("fake: MalformedDetail") from None
-    if not isinstance(detail, dict):
-        raise RefusedByService("fake: MalformedDetail")
-    if not 1 <= len(envelope.source) <= MAX_SOURCE or not 1 <= len(envelope.detail_type) <= MAX_DETAIL_TYPE:
-        raise RefusedByService("fake: InvalidArgument")
-    parts = [envelope.source, envelope.detail_type, envelope.detail, *envelope.resources]
-    if sum(len(part.encode()) for part in parts) >= MAX_PUT_EVENTS_BYTES:
-        raise RefusedByService("fake: RequestEntityTooLarge")
+        events.check_entry(entry)
+    except events.Refused as refusal:
+        raise RefusedByService(f"fake: {refusal.code}") from None
+    if events.entry_size(entry) >= events.MAX_ENTRIES_BYTES:
+        raise RefusedByService("fake: ValidationException")
 
 
 def check_storable(value: Any, depth: int = 0) -> None:
-    """Fails on what an item must not hold: null, empty, deep, or a number beyond 38 digits."""
+    """Fails on what an item must not hold: null, empty, deep, or a number of too many digits."""
     assert value is not None, "absent, never null"
     assert value not in ("", [], {}), "absent, never empty"
-    assert depth <= 32, "DynamoDB nests 32 deep"
+    assert depth <= dynamodb.MAX_NESTING, "DynamoDB nests no deeper"
     if isinstance(value, dict):
         for name, item in value.items():
             assert isinstance(name, str)
@@ -330,4 +319,4 @@ def check_storable(value: Any, depth: int = 0) -> None:
         for item in value:
             check_storable(item, depth + 1)
     elif isinstance(value, int):
-        assert abs(value) < 10**38
+        assert abs(value) < 10**dynamodb.MAX_NUMBER_DIGITS

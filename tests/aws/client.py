@@ -1,7 +1,7 @@
 """A client that looks like boto3's and talks to a strict service in this process."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any, Protocol
 
 import botocore.session
@@ -45,23 +45,21 @@ class StrictClient:
         return self._service.call(operation, parameters)
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
-        """Makes the method of an operation when it is first asked for."""
-        if name.startswith("_") or name not in self._operations:
+        """Returns the method of an operation, and doesn't keep it: a client must not refer to itself."""
+        operation = None if name.startswith("_") else self._operations.get(name)
+        if operation is None:
             raise AttributeError(name)
-        operation = self._operations[name]
+        return partial(self._call, operation)
 
-        def method(**parameters: Any) -> dict[str, Any]:
-            if self._validate:
-                check_parameters(self._service_name, operation, parameters)
-            try:
-                answer = self._invoke(operation, parameters)
-            except AWSError as error:
-                raise error.to_client_error(operation, _class_of(self.exceptions, error.code)) from None
-            answer["ResponseMetadata"] = {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0}
-            return answer
-
-        setattr(self, name, method)
-        return method
+    def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        if self._validate:
+            check_parameters(self._service_name, operation, parameters)
+        try:
+            answer = self._invoke(operation, parameters)
+        except AWSError as error:
+            raise error.to_client_error(operation, _class_of(self.exceptions, error.code)) from None
+        answer["ResponseMetadata"] = {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0}
+        return answer
 
     def get_paginator(self, name: str) -> "Paginator[Any]":
         config = _paginator_model(self._service_name).get_paginator(self._operations[name])
@@ -103,7 +101,7 @@ def exceptions_of(service_name: str) -> BaseClientExceptions:
 @cache
 def _paginator_model(service_name: str) -> PaginatorModel:
     loader: Any = _session().get_component("data_loader")
-    return PaginatorModel(loader.load_service_model(service_name, "paginators-1")["pagination"])
+    return PaginatorModel(loader.load_service_model(service_name, "paginators-1"))
 
 
 def check_parameters(service_name: str, operation: str, parameters: Mapping[str, Any]) -> None:

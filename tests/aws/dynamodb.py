@@ -44,6 +44,20 @@ _READ = {"TableName", "ConsistentRead", "ProjectionExpression", "ExpressionAttri
 _PAGED = _READ | {"Limit", "ExclusiveStartKey"}
 
 
+# The method and the parameters of each operation.
+_OPERATIONS: dict[str, tuple[str, set[str]]] = {
+    "PutItem": ("_put", _CONDITIONAL | {"Item"}),
+    "DeleteItem": ("_delete", _CONDITIONAL | {"Key"}),
+    "GetItem": ("_get", _READ | {"Key"}),
+    "BatchGetItem": ("_batch_get", {"RequestItems"}),
+    "Scan": ("_scan", _PAGED),
+    "Query": (
+        "_query",
+        _PAGED | {"IndexName", "KeyConditionExpression", "ExpressionAttributeValues", "ScanIndexForward"},
+    ),
+}
+
+
 class _Stored:
     """An item as it is kept, never changed: a write replaces it.
 
@@ -110,18 +124,6 @@ class DynamoDB:
         self._now = now
         self._tables: dict[str, _Table] = {}
         self._changes = 0
-        self._operations: dict[str, tuple[Callable[[Mapping[str, Any]], dict[str, Any]], set[str]]] = {
-            "PutItem": (self._put, _CONDITIONAL | {"Item"}),
-            "DeleteItem": (self._delete, _CONDITIONAL | {"Key"}),
-            "GetItem": (self._get, _READ | {"Key"}),
-            "BatchGetItem": (self._batch_get, {"RequestItems"}),
-            "Scan": (self._scan, _PAGED),
-            "Query": (
-                self._query,
-                _PAGED
-                | {"IndexName", "KeyConditionExpression", "ExpressionAttributeValues", "ScanIndexForward"},
-            ),
-        }
 
     # ── making tables and looking into them: not by DynamoDB's API ───────────────────────────────────────
 
@@ -173,14 +175,15 @@ class DynamoDB:
             AWSError: as the service answers.
             NotImplementedError: for an operation or a parameter beyond what is needed here.
         """
-        known = self._operations.get(operation)
+        known = _OPERATIONS.get(operation)
         if known is None:
             raise NotImplementedError(operation)
-        answer, names = known
+        method, names = known
         for name in parameters:
             if name not in names:
                 raise NotImplementedError(f"{operation} with {name}")
-        return answer(parameters)
+        answer: dict[str, Any] = getattr(self, method)(parameters)
+        return answer
 
     def _table(self, name: str) -> _Table:
         table = self._tables.get(name)
@@ -548,10 +551,11 @@ def _page(found: Iterator[tuple[str, _Stored]], limit: int | None) -> tuple[list
     page: list[tuple[str, _Stored]] = []
     size = 0
     for each in found:
-        page.append(each)
         size += each[1].size
-        # It stops at the limit without a look at whether more follows.
-        if len(page) == limit or size >= MAX_PAGE_BYTES:
+        if size > MAX_PAGE_BYTES:
+            return page, True
+        page.append(each)
+        if len(page) == limit:  # it stops without a look at whether more follows
             return page, True
     return page, False
 

@@ -329,7 +329,11 @@ def _meets(wanted: Any, found: Any) -> bool:
             raise NotImplementedError(f"the pattern's operator {operator}")
         if operator == "exists":
             return (found is not _ABSENT and not isinstance(found, Mapping)) is operand
-        return any(test(operand, value) for value in _leaves(found))
+        leaves = _leaves(found)
+        if not leaves:
+            test(operand, 0)  # an operand that isn't known is told even where there is nothing to compare
+            return False
+        return any(test(operand, value) for value in leaves)
     return any(_same(wanted, value) for value in _leaves(found))
 
 
@@ -367,6 +371,8 @@ def _anything_but(operand: Any, value: Any) -> bool:
 
 
 def _numeric(operand: Any, value: Any) -> bool:
+    if not _COMPARISONS.keys() >= set(operand[::2]):
+        raise NotImplementedError(f"a pattern's numeric with {operand!r}")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return all(

@@ -77,7 +77,9 @@ class Comparison:
             operand.of(values) if isinstance(operand, Placeholder) else operand.of(item, names)
             for operand in (self.left, self.right)
         )
-        return left is not None and right is not None and compare(self.comparator, left, right)
+        if left is None or right is None:
+            return self.comparator == "<>"  # what isn't there is equal to nothing
+        return compare(self.comparator, left, right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +256,10 @@ class _Parser:
             raise NotImplementedError(f"{self._next} in {self._text}")
         if self._next not in _COMPARATORS:
             raise self._syntax_error()
-        return Comparison(self._take(), left, self._operand())
+        comparator, right = self._take(), self._operand()
+        if left == right:
+            raise Invalid("The operands of a comparison must be distinct")
+        return Comparison(comparator, left, right)
 
     def _operand(self) -> Path | Placeholder:
         if self._next is not None and self._next.startswith(":") and len(self._next) > 1:

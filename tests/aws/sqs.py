@@ -42,6 +42,24 @@ _SYSTEM_ATTRIBUTES = {
 }
 
 
+# The method and the parameters of each operation, less the queue's URL.
+_OPERATIONS: dict[str, tuple[str, set[str]]] = {
+    "SendMessage": ("_send", {"MessageBody", "DelaySeconds"}),
+    "ReceiveMessage": (
+        "_receive",
+        {
+            *("AttributeNames", "MessageSystemAttributeNames", "MessageAttributeNames"),
+            *("MaxNumberOfMessages", "VisibilityTimeout", "WaitTimeSeconds"),
+        },
+    ),
+    "DeleteMessage": ("_delete", {"ReceiptHandle"}),
+    "DeleteMessageBatch": ("_delete_batch", {"Entries"}),
+    "ChangeMessageVisibility": ("_change_visibility", {"ReceiptHandle", "VisibilityTimeout"}),
+    "ChangeMessageVisibilityBatch": ("_change_visibility_batch", {"Entries"}),
+    "GetQueueAttributes": ("_attributes", {"AttributeNames"}),
+}
+
+
 @dataclass(slots=True)
 class Message:
     """A message in a queue, for inspection only.
@@ -120,23 +138,6 @@ class SQS:
         self._queues: dict[str, _Queue] = {}
         self._messages = 0
         self.choose: Callable[[list[Message]], list[Message]] | None = None
-        self._operations: dict[
-            str, tuple[Callable[[_Queue, Mapping[str, Any]], dict[str, Any]], set[str]]
-        ] = {
-            "SendMessage": (self._send, {"MessageBody", "DelaySeconds"}),
-            "ReceiveMessage": (
-                self._receive,
-                {
-                    *("AttributeNames", "MessageSystemAttributeNames", "MessageAttributeNames"),
-                    *("MaxNumberOfMessages", "VisibilityTimeout", "WaitTimeSeconds"),
-                },
-            ),
-            "DeleteMessage": (self._delete, {"ReceiptHandle"}),
-            "DeleteMessageBatch": (self._delete_batch, {"Entries"}),
-            "ChangeMessageVisibility": (self._change_visibility, {"ReceiptHandle", "VisibilityTimeout"}),
-            "ChangeMessageVisibilityBatch": (self._change_visibility_batch, {"Entries"}),
-            "GetQueueAttributes": (self._attributes, {"AttributeNames"}),
-        }
 
     # ── making queues and looking into them: not by SQS's API ────────────────────────────────────────────
 
@@ -218,14 +219,15 @@ class SQS:
             AWSError: as the service answers.
             NotImplementedError: for an operation or a parameter beyond what is needed here.
         """
-        known = self._operations.get(operation)
+        known = _OPERATIONS.get(operation)
         if known is None:
             raise NotImplementedError(operation)
-        answer, names = known
+        method, names = known
         for name in parameters:
             if name not in names and name != "QueueUrl":
                 raise NotImplementedError(f"{operation} with {name}")
-        return answer(self._queue(parameters["QueueUrl"]), parameters)
+        answer: dict[str, Any] = getattr(self, method)(self._queue(parameters["QueueUrl"]), parameters)
+        return answer
 
     def _queue(self, url: str) -> _Queue:
         queue = self._queues.get(url)
@@ -429,12 +431,7 @@ def _each(entries: Sequence[Mapping[str, Any]], do: Callable[[Mapping[str, Any]]
             failed.append({"Id": entry["Id"], "SenderFault": True, "Code": code, "Message": error.message})
         else:
             successful.append({"Id": entry["Id"]})
-    answer: dict[str, Any] = {}
-    if successful:
-        answer["Successful"] = successful
-    if failed:
-        answer["Failed"] = failed
-    return answer
+    return {"Successful": successful, "Failed": failed}
 
 
 def _check_batch(entries: Sequence[Mapping[str, Any]]) -> None:
@@ -467,7 +464,7 @@ def _wanted_attributes(parameters: Mapping[str, Any]) -> set[str] | None:
         return None
     unknown = wanted - _SYSTEM_ATTRIBUTES
     if unknown:
-        raise AWSError("InvalidAttributeName", f"Unknown Attribute {sorted(unknown)[0]}.")
+        raise _invalid(f"Unknown Attribute {sorted(unknown)[0]}.")
     return wanted
 
 

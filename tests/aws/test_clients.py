@@ -1,6 +1,7 @@
 """The strict client against what boto3's own clients are."""
 
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,14 +9,23 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 
-from tests.aws.client import StrictClient
+from tests.aws.client import Service, StrictClient
+from tests.aws.dynamodb import DynamoDB
 from tests.aws.errors import AWSError
+from tests.aws.events import EventBridge
+from tests.aws.secretsmanager import SecretsManager
 from tests.aws.sqs import SQS
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+SERVICES: dict[str, Callable[[Callable[[], datetime]], Service]] = {
+    "dynamodb": DynamoDB,
+    "events": EventBridge,
+    "secretsmanager": SecretsManager,
+    "sqs": SQS,
+}
 
 
-@pytest.mark.parametrize("service_name", ["dynamodb", "events", "secretsmanager", "sqs"])
+@pytest.mark.parametrize("service_name", SERVICES)
 def test_a_strict_client_has_the_exceptions_of_boto3s(service_name: str) -> None:
     make: Any = boto3.client
     strict, real = StrictClient(service_name, SQS(lambda: NOW)).exceptions, make(service_name).exceptions
@@ -65,3 +75,15 @@ def test_a_client_that_validates_refuses_what_botocore_does_not_send() -> None:
     client = StrictClient("sqs", SQS(lambda: NOW), validate=True)
     with pytest.raises(ParamValidationError, match='Missing required parameter in input: "MessageBody"'):
         client.send_message(QueueUrl="q")
+
+
+def test_a_world_goes_with_its_last_reference() -> None:
+    # A simulation makes millions of worlds; what refers to itself would wait for the garbage collector.
+    gone: list[weakref.ref[Any]] = []
+    for service_name, make in SERVICES.items():
+        client = StrictClient(service_name, make(lambda: NOW))
+        method = next(iter(client._operations))
+        assert callable(getattr(client, method))
+        gone += [weakref.ref(client), weakref.ref(client._service)]
+        del client
+    assert [reference() for reference in gone] == [None] * 8

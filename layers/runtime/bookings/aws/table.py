@@ -7,7 +7,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
+from boto3.dynamodb.types import TypeSerializer
 
 from bookings.announce import Change, StreamRecord
 from bookings.aws.calls import translated_errors
@@ -31,7 +31,6 @@ _LARGEST, _SMALLEST = 1e125, 1e-129
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 
 _serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
 
 
 class DynamoDBBookingStore:
@@ -104,7 +103,7 @@ def build_tombstone(tombstone: Tombstone) -> dict[str, Any]:
 
 def parse_item(item: Mapping[str, Any]) -> Booking | Tombstone:
     """Returns what an item in attribute-value form says."""
-    values = {name: _plain(_deserialize(value)) for name, value in item.items()}
+    values = {name: _plain(value) for name, value in item.items()}
     if "erased_at" in values:
         return Tombstone(
             booking_id=values["booking_id"], erased_at=values["erased_at"], revision=values["revision"]
@@ -168,9 +167,7 @@ def _snapshot(image: Mapping[str, Any] | None) -> Snapshot | None:
     if image is None or "erased_at" in image:
         return None
     return Snapshot(
-        fields={
-            name: _plain(_deserialize(value)) for name, value in image.items() if name not in _NOT_PUBLIC
-        },
+        fields={name: _plain(value) for name, value in image.items() if name not in _NOT_PUBLIC},
         revision=int(image["revision"]["N"]),
         digests={Kind(kind): kept["M"]["digest"]["S"] for kind, kept in image["zoom_events"]["M"].items()},
     )
@@ -193,18 +190,28 @@ def _storable(value: Any) -> Any:
     return value
 
 
-def _plain(value: Any) -> Any:
-    """Returns a value as JSON has it, from what boto3 deserialised."""
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, Decimal):
-        whole = _INT64_MIN <= value <= _INT64_MAX and value == value.to_integral_value()
-        return int(value) if whole else float(value)
-    if isinstance(value, Binary):
-        return value.__bytes__()
-    return value
+def _plain(value: Mapping[str, Any]) -> Any:
+    """Returns a value as JSON has it, from its attribute-value form.
+
+    Not by boto3, which fails on a number of more than 38 digits. DynamoDB holds no more than 38 either, but
+    writes a large number with all its zeros, and boto3 counts those (boto/boto3 issue 2500).
+    """
+    ((kind, content),) = value.items()
+    match kind:
+        case "M":
+            return {name: _plain(item) for name, item in content.items()}
+        case "L":
+            return [_plain(item) for item in content]
+        case "N":
+            number = Decimal(content)
+            whole = _INT64_MIN <= number <= _INT64_MAX and number == number.to_integral_value()
+            return int(number) if whole else float(number)
+        case "B":
+            return bytes(content)
+        case "NULL":
+            return None
+        case _:
+            return content
 
 
 def _value_size(value: Mapping[str, Any]) -> int:

@@ -1,0 +1,17 @@
+"""`python -m tests.kills`: the command, which ends without a traceback when it is interrupted early, too."""
+
+import sys
+
+
+def run() -> int:
+    try:
+        from tests.kills.command import main  # noqa: PLC0415 - the imports take a while, in which Ctrl-C may come
+
+        return main()
+    except KeyboardInterrupt:
+        print("\nInterrupted; every process is ended.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(run())
