@@ -14,9 +14,16 @@ from hypothesis import Phase, settings
 REPORT = "SEEDED_BUG_REPORT"
 """The environment variable that names the file to write."""
 
+FIRST_CASE = "--first-case"
+
 _passed: list[str] = []
 _failed: list[str] = []
 _broken: list[str] = []
+
+
+def without_case(node: str) -> str:
+    """Returns a test's id without its case."""
+    return node.partition("[")[0]
 
 
 def pytest_pycollect_makemodule() -> None:
@@ -27,11 +34,15 @@ def pytest_pycollect_makemodule() -> None:
     settings.load_profile("seeded")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(FIRST_CASE, action="store_true", help="one case that passes is enough, too")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    test = item.nodeid.partition("[")[0]
-    if any(each.partition("[")[0] == test for each in _failed):
-        pytest.skip("another case has failed")
+    done = [*_failed, *_passed] if item.config.getoption(FIRST_CASE) else _failed
+    if any(without_case(each) == without_case(item.nodeid) for each in done):
+        pytest.skip("another case was enough")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
