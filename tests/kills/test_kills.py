@@ -62,19 +62,16 @@ def test_each_function_is_killed_and_at_calls_too(survived: Tally) -> None:
 
 
 # The others are planted by `python -m tests.kills --bugs`: they take too long for every run.
-@pytest.mark.parametrize("name", ["answer-first", "acknowledge-first"])
-def test_a_planted_bug_is_caught(name: str, artefact: Artefact, seed: int, tmp_path: Path) -> None:
+def test_a_planted_bug_is_caught(artefact: Artefact, seed: int, tmp_path: Path) -> None:
     planted = artefact.copied_to(tmp_path / "planted")
-    BUGS[name].plant(planted)
+    BUGS["acknowledge-first"].plant(planted)
     with pytest.raises(Violation):
         asyncio.run(run(planted, kills=KILLS_FOR_A_BUG, seed=seed))
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_every_bug_still_finds_its_place(name: str, artefact: Artefact, tmp_path: Path) -> None:
-    planted = artefact.copied_to(tmp_path / "planted")
-    BUGS[name].plant(planted)
-    assert (planted.packages / BUGS[name].module).read_text().count(BUGS[name].new) == 1
+def test_every_bug_still_finds_its_place(name: str, artefact: Artefact) -> None:
+    assert (artefact.packages / BUGS[name].module).read_text().count(BUGS[name].old) == 1
 
 
 @pytest.mark.parametrize("fresh", [False, True], ids=["forked", "fresh"])
