@@ -4,6 +4,9 @@
 PYTHON ?= python3
 PORT ?= 8080
 SECRET ?=
+SECONDS ?= 60
+SEED ?=
+KILLS ?= 1000
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -14,9 +17,9 @@ SAM := .venv-sam/.installed
 COMPILE := .venv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header $(LOCK_FLAGS)
 
-.PHONY: help install run demo test check format lock build deploy openapi clean
+.PHONY: help install run demo test simulate exhaustive kills check format lock build deploy openapi clean
 help:  ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(DEV)  ## create or update the development environment
 
@@ -29,6 +32,15 @@ demo: $(DEV)  ## the same, ending by itself; exit 0 only if everything arrived
 
 test: $(DEV)  ## every test, with coverage
 	@.venv/bin/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
+
+simulate: $(DEV)  ## the pipeline in virtual time, fresh seeds; SECONDS=… how long, SEED=… tells the story of one
+	@.venv/bin/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seconds $(SECONDS))
+
+exhaustive: $(DEV)  ## every interleaving, duplicate and crash point of small worlds; some minutes
+	@.venv/bin/python -m tests.simulation.exhaustive
+
+kills: $(DEV)  ## the built functions, killed at random instants; KILLS=… how often, SEED=… repeats the deliveries
+	@.venv/bin/python -m tests.kills --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 check: $(DEV) $(SAM)  ## lint, types, templates, the tree's rules
 	.venv/bin/ruff check .

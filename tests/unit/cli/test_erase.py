@@ -1,4 +1,4 @@
-"""`bookings erase`: what is left of an erased booking, and what stays away. failure matrix: 52"""
+"""`bookings erase`: what is left of an erased booking, and what stays away."""
 
 import dataclasses
 import json
@@ -28,6 +28,7 @@ def stored(deployed: Deployed, booking: Booking) -> Any:
     return boto3.client("dynamodb").get_item(TableName=deployed.outputs["BookingsTableName"], Key=key)["Item"]
 
 
+# failure matrix: 52
 def test_only_key_revision_and_time_are_left(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time_ns", lambda: NOW_MS * 1_000_000)
     booking = dataclasses.replace(booked(CREATED_FILE), revision=3)
@@ -47,6 +48,7 @@ def test_only_key_revision_and_time_are_left(deployed: Deployed, monkeypatch: py
     }
 
 
+# failure matrix: 52
 def test_an_older_delivery_does_not_bring_an_erased_booking_back(deployed: Deployed) -> None:
     booking = dataclasses.replace(booked(CREATED_FILE), revision=1)
     deployed.put(booking)
@@ -67,6 +69,7 @@ def test_an_older_delivery_does_not_bring_an_erased_booking_back(deployed: Deplo
     assert isinstance(parse_item(stored(deployed, booking)), Tombstone)
 
 
+# failure matrix: 52
 def test_what_is_erased_stays_away_though_the_clock_here_is_behind_zooms(deployed: Deployed) -> None:
     booking = dataclasses.replace(booked(CREATED_FILE), revision=1)
     deployed.put(booking)
