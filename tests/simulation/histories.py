@@ -64,7 +64,7 @@ def _booking(random: Random, event_id: str) -> list[tuple[dict[str, Any], float]
     check = random.random() < 0.05
     if check:
         current = f"bookings-check-{event_id}"
-    for step in range(random.choice((1, 1, 2, 2, 2, 3))):
+    for step in range(random.choice((1, 1, 1, 2, 2, 3))):
         action = "book" if step == 0 else random.choice(("cancel", "move", "move to", "book", "rise"))
         at = START_MS + int(now * 1000)
         match action:
