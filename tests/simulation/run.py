@@ -10,6 +10,10 @@ from tests.simulation.oracle import Violation
 from tests.simulation.world import run_schedule
 
 
+COLLECTED_AFTER = 50
+"""Schedules whose garbage is small enough to wait for."""
+
+
 @dataclass
 class Tally:
     """What came of some schedules.
@@ -31,7 +35,8 @@ class Tally:
 def run_schedules(first_seed: int, count: int) -> Tally:
     """Runs schedules of consecutive seeds; stops at the first that fails."""
     tally = Tally()
-    gc.disable()  # a schedule is one heap of circles, thrown away at once
+    gc.freeze()
+    gc.disable()  # a schedule is one heap of circles, thrown away with others of its kind
     try:
         with handlers_in_environments():
             for seed in range(first_seed, first_seed + count):
@@ -41,6 +46,8 @@ def run_schedules(first_seed: int, count: int) -> Tally:
                     tally.violated = (seed, violation.invariant, str(violation))
                     break
                 tally.schedules += 1
+                if tally.schedules % COLLECTED_AFTER == 0:
+                    gc.collect()
                 tally.sums.update(
                     webhooks=report.webhooks,
                     answers=report.answers,
@@ -52,6 +59,7 @@ def run_schedules(first_seed: int, count: int) -> Tally:
                 )
     finally:
         gc.enable()
+        gc.unfreeze()
         gc.collect()
     return tally
 
