@@ -56,7 +56,10 @@ class Simulation:
     schedules: int
 
     def command(self) -> tuple[str, ...]:
-        return ("tests.simulation", "--bug-hunt", "--schedules", str(self.schedules))
+        return (
+            *("tests.simulation", "--processes", "1", "--from-seed", "0"),
+            *("--schedules", str(self.schedules)),
+        )
 
 
 Catcher = FailingTests | Simulation

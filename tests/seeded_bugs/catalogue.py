@@ -9,12 +9,16 @@ from tests.seeded_bugs import (
     of_the_announcer,
 )
 from tests.seeded_bugs.bugs import SeededBug
+from tests.seeded_bugs.hunted import with_simulation
 
-CATALOGUE: tuple[SeededBug, ...] = (
-    *at_the_door.BUGS,
-    *in_the_handlers.BUGS,
-    *in_the_domain.BUGS,
-    *of_the_announcer.BUGS,
-    *in_the_commands.BUGS,
-    *in_the_template.BUGS,
+CATALOGUE: tuple[SeededBug, ...] = tuple(
+    with_simulation(bug)
+    for bug in (
+        *at_the_door.BUGS,
+        *in_the_handlers.BUGS,
+        *in_the_domain.BUGS,
+        *of_the_announcer.BUGS,
+        *in_the_commands.BUGS,
+        *in_the_template.BUGS,
+    )
 )
