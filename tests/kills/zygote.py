@@ -113,7 +113,7 @@ class Zygote:
             time.tzset()
             sys.path.insert(0, order["folder"])  # as `-m` does, of which this is the short way
             # Only now: the client reads where its API is while it is imported.
-            from awslambdaric.__main__ import main  # noqa: PLC0415
+            from awslambdaric.__main__ import main  # noqa: PLC0415 - in the child, as Lambda starts it
 
             main(["awslambdaric", HANDLER])
         except BaseException as error:  # noqa: BLE001 - or the child would go on as a second zygote
@@ -138,7 +138,7 @@ def preload() -> None:
     for service in ("dynamodb", "events", "secretsmanager", "sqs"):
         for kind in ("service-2", "endpoint-rule-set-1"):
             loader.load_service_model(service, kind)
-    from pydantic import BaseModel  # noqa: PLC0415
+    from pydantic import BaseModel  # noqa: PLC0415 - on the artefact's path only
 
     type("Model", (BaseModel,), {})  # most of pydantic is imported by the first model
     gc.collect()
