@@ -133,4 +133,5 @@ def test_a_command_runs_over_the_copys_code_and_its_end_is_told(tree: PatchedTre
 
 def test_a_simulation_is_asked_for_by_its_number_of_schedules() -> None:
     asked = Simulation(violated="durable", schedules=500).command()
-    assert asked == ("tests.simulation", "--bug-hunt", "--schedules", "500")
+    told = (*("--processes", "1"), *("--from-seed", "0"), *("--schedules", "500"))
+    assert asked == ("tests.simulation", *told)
