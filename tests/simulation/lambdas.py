@@ -145,6 +145,12 @@ class Environment:
             if task is current:
                 task.kill()
 
+    def take_apart(self) -> None:
+        """Lets go of all that refers to each other; of no use afterwards."""
+        for task in self._tasks:
+            vars(task).clear()
+        vars(self).clear()
+
     # ── calls ────────────────────────────────────────────────────────────────────────────────────────────
 
     def call(
@@ -259,7 +265,11 @@ class SimulatedCalls:
         if not task.join(timeout_seconds):
             raise ServiceUnavailable(f"{service}: no answer within {timeout_seconds:.1f} s")
         if task.failure:
-            raise task.failure
+            failure, task.failure = task.failure, None
+            try:
+                raise failure
+            finally:
+                del failure, task  # or the error and the frames it tells of would hold each other
         result: T = task.result
         return result
 
@@ -373,7 +383,7 @@ def handlers_in_environments() -> Iterator[None]:
 
 def _remembering[K, V](read: Callable[[K], V]) -> Callable[[K], V]:
     """Returns a function that reads each text once; what it refuses it reads again."""
-    return lru_cache(maxsize=1_000)(read)
+    return lru_cache(maxsize=200)(read)
 
 
 def serialized(value: Any) -> dict[str, Any]:
@@ -409,7 +419,7 @@ class Function:
         self.settings = settings
         self._timeout_seconds = function_settings(name).timeout_seconds
         self._environments: list[Environment] = []
-        self._started = 0
+        self._ever: list[Environment] = []
 
     def invoke(self, event: dict[str, Any], then: Callable[[Any, bool], None]) -> None:
         """Runs the function on an event, then tells what it returned, and whether it failed."""
@@ -440,10 +450,16 @@ class Function:
         for environment in self._environments:
             if not environment.busy:
                 return environment
-        self._started += 1
-        environment = Environment(self._surroundings, self._name, self._started, self.settings)
+        environment = Environment(self._surroundings, self._name, len(self._ever) + 1, self.settings)
+        self._ever.append(environment)
         self._environments.append(environment)
         return environment
+
+    def take_apart(self) -> None:
+        """Lets go of all that refers to each other; of no use afterwards."""
+        for environment in self._ever:
+            environment.take_apart()
+        vars(self).clear()
 
     def restart(self) -> None:
         """Ends all environments, as a deployment does."""

@@ -9,7 +9,7 @@ from tests.simulation.lambdas import handlers_in_environments
 from tests.simulation.oracle import Violation
 from tests.simulation.world import run_schedule
 
-COLLECTED_AFTER = 50
+COLLECTED_AFTER = 20
 """Schedules whose garbage is small enough to wait for."""
 
 
@@ -35,7 +35,7 @@ def run_schedules(first_seed: int, count: int) -> Tally:
     """Runs schedules of consecutive seeds; stops at the first that fails."""
     tally = Tally()
     gc.freeze()
-    gc.disable()  # a schedule is one heap of circles, thrown away with others of its kind
+    gc.disable()  # few circles are left of a schedule, and those go with others of their kind
     try:
         with handlers_in_environments():
             for seed in range(first_seed, first_seed + count):

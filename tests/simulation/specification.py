@@ -230,7 +230,7 @@ def wrong_with_event(
     )
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=500)
 def _read(text: str) -> Reading:
     body = json.loads(text)
     payload, booked = _inner(body, "payload"), _inner(body, "payload", "object")

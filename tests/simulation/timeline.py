@@ -138,3 +138,5 @@ class Task(greenlet):
         self.ended = True
         for action in self._at_end:
             self._timeline.after(0.0, action)
+        self._at_end.clear()
+        del self._code

@@ -110,7 +110,10 @@ def run_schedule(seed: int, write: Callable[[str], object] | None = None) -> Rep
         Violation: an invariant does not hold.
     """
     random = Random(seed)  # noqa: S311 - chance that can be had again, no secret
-    return World(random, draw_history(random), draw_weather(random), write).run()
+    world = World(random, draw_history(random), draw_weather(random), write)
+    report = world.run()
+    world.take_apart()
+    return report
 
 
 class World:
@@ -207,6 +210,14 @@ class World:
             counts=self.around.counts,
             met={str(trouble): number for trouble, number in self.weather.met.items()} | self.accidents,
         )
+
+    def take_apart(self) -> None:
+        """Lets go of all that refers to each other, so that nobody has to look for circles afterwards."""
+        for function in self.functions.values():
+            function.take_apart()
+        for part in (*self.mappings.values(), self.stream, self.rules, self.zoom, self.around, self.timeline):
+            vars(part).clear()
+        vars(self).clear()
 
     def _accidents(self) -> None:
         """Draws what befalls the schedule beside the weather."""
