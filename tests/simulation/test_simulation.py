@@ -51,16 +51,21 @@ def test_in_every_schedule_every_invariant_holds(first_seed: int) -> None:
     assert run.stdout.endswith("Every invariant held.\n")
 
 
+IN_ONE_WORKER = pytest.mark.xdist_group("some-schedules")
+
+
 @pytest.fixture(scope="module")
 def some() -> Tally:
     return run_schedules(10**9, 1_500)
 
 
+@IN_ONE_WORKER
 @pytest.mark.parametrize("trouble", Trouble)
 def test_the_schedules_meet_every_trouble(some: Tally, trouble: Trouble) -> None:
     assert some.sums[trouble] > 0
 
 
+@IN_ONE_WORKER
 @pytest.mark.parametrize("accident", Accident)
 def test_the_schedules_meet_every_accident(some: Tally, accident: Accident) -> None:
     assert some.sums[accident] > 0
@@ -73,11 +78,13 @@ NOT_HERE = {
 }
 
 
+@IN_ONE_WORKER
 @pytest.mark.parametrize("count", sorted(set(Count) - NOT_HERE))
 def test_the_schedules_meet_every_outcome(some: Tally, count: Count) -> None:
     assert some.sums[count] > 0
 
 
+@IN_ONE_WORKER
 def test_processes_die_in_the_middle_of_many_schedules(some: Tally) -> None:
     assert some.sums["deaths"] > some.schedules
 
