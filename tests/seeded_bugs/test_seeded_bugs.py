@@ -7,10 +7,12 @@ import pytest
 
 from tests.seeded_bugs.bugs import Catcher, Replace, SeededBug, Simulation, StalePatch
 from tests.seeded_bugs.catalogue import CATALOGUE
+from tests.seeded_bugs.hunted import HUNTED
 from tests.seeded_bugs.patched_tree import ROOT, PatchedTree
 from tests.seeded_bugs.witness import FIRST_CASE, without_case
 
 LEAST_BUGS = 25
+LEAST_HUNTED = 25
 SIMULATION_SECONDS = 300.0
 ALL_SECONDS = 600
 
@@ -69,6 +71,12 @@ def test_a_seeded_bug_is_a_patch_of_the_code_as_it_stands(bug: SeededBug) -> Non
 def test_there_are_many_bugs_and_each_has_a_name_of_its_own() -> None:
     assert len(CATALOGUE) >= LEAST_BUGS
     assert len({bug.name for bug in CATALOGUE}) == len(CATALOGUE)
+
+
+def test_the_simulation_catches_many_bugs_by_itself_and_each_is_in_the_catalogue() -> None:
+    hunted = {bug.name for bug in CATALOGUE if any(isinstance(each, Simulation) for each in bug.caught_by)}
+    assert hunted == HUNTED.keys()
+    assert len(hunted) >= LEAST_HUNTED
 
 
 @pytest.mark.parametrize("text", ["nothing of it", "a line\na line\n"])
