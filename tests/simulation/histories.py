@@ -64,7 +64,7 @@ def _booking(random: Random, event_id: str) -> list[tuple[dict[str, Any], float]
     check = random.random() < 0.05
     if check:
         current = f"bookings-check-{event_id}"
-    for step in range(random.choice((1, 1, 1, 2, 2, 3))):
+    for step in range(random.choice((1, 1, 1, 1, 2, 2, 3))):
         action = "book" if step == 0 else random.choice(("cancel", "move", "move to", "book", "rise"))
         at = START_MS + int(now * 1000)
         match action:
@@ -132,7 +132,7 @@ def _sent(random: Random, body: dict[str, Any], at: float, expected: Expected) -
     """Returns the deliveries of one body: one, or one for each of two subscriptions."""
     late = random.choice((0.0, 0.0, 0.1, 5.0, 900.0, 20_000.0))
     deliveries = [Webhook(_written(random, body), at + random.random() * late, _request_id(random), expected)]
-    while random.random() < 0.12:
+    while random.random() < 0.1:
         deliveries.append(
             Webhook(_written(random, body), at + random.random() * late, _request_id(random), expected)
         )

@@ -285,8 +285,7 @@ def _inner(value: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
     return value
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 def _present(value: Any) -> Any:

@@ -35,7 +35,7 @@ MAX_EVENTS = 20_000
 ROUNDS = 4
 """Of an operator who looks after the DLQs and Zoom's delivery log."""
 
-REPLAYED, REBUILT, OUTLIVED = 0.1, 0.04, 0.15
+REPLAYED, REBUILT, OUTLIVED = 0.08, 0.03, 0.12
 """Shares of the schedules that go on after everything is done; each costs as much again."""
 
 GRACE_SECONDS = 86_400.0
