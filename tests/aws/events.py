@@ -180,9 +180,8 @@ def bus_arn(name_or_arn: str) -> str:
     return f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{name_or_arn}"
 
 
-@lru_cache(maxsize=16)
 def _time_text(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{at.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat()}Z"
 
 
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -40,8 +41,14 @@ class Webhook:
 
     @property
     def decoded(self) -> dict[str, Any]:
-        value: dict[str, Any] = json.loads(self.body)
-        return value
+        """Is the same object each time; nobody changes it."""
+        return _decoded(self.body)
+
+
+@lru_cache(maxsize=500)
+def _decoded(body: bytes) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(body)
+    return value
 
 
 def draw_history(random: Random) -> list[Webhook]:

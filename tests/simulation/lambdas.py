@@ -5,8 +5,10 @@ the clock below it are the simulation's.
 """
 
 import inspect
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from random import Random
@@ -17,7 +19,7 @@ from bookings import bootstrap, envelope, receive, record
 from bookings.aws import table
 from bookings.counts import Count
 from bookings.services import ServiceUnavailable
-from bookings.zoom import body
+from bookings.zoom import body, delivery
 from boto3.dynamodb.types import DYNAMODB_CONTEXT
 from botocore.exceptions import (
     ClientError,
@@ -57,7 +59,18 @@ _FACTORIES = {
 # What AWS's standard retry mode tries again; a code beyond these is final.
 _TRIED_AGAIN = {"ThrottlingException", "InternalFailure"}
 
+REMEMBERED = 200
+"""Texts and bodies: those of a few schedules."""
+
 _ENTRIES = {"PutEvents": "Entries", "ChangeMessageVisibilityBatch": "Entries"}
+
+
+@dataclass(slots=True)
+class _Failed:
+    """One attempt failed."""
+
+    error: Exception
+    tried_again: bool
 
 
 class Tracer(Protocol):
@@ -162,63 +175,47 @@ class Environment:
             self.die()
         for attempt in range(1, attempts + 1):
             fate = around.weather.fate(service, around.timeline.seconds)
-            try:
-                answer = self._attempt(service, operation, parameters, timeout, fate)
-            except _Failed as failure:
-                if around.trace:
-                    around.trace(self.name, f"{operation}: {failure.error}")
-                if attempt == attempts or not failure.tried_again:
-                    if around.weather.strikes():
-                        self.die()
-                    raise failure.error from None
-                around.timeline.pause(around.random.random() * 2 ** (attempt - 1))
-            else:
-                if around.weather.strikes():
-                    self.die()
-                return answer
-        raise AssertionError("at least one attempt")
+            outcome = self._attempt(service, operation, parameters, timeout, fate)
+            if not isinstance(outcome, _Failed):
+                break
+            if around.trace:
+                around.trace(self.name, f"{operation}: {outcome.error}")
+            if attempt == attempts or not outcome.tried_again:
+                break
+            around.timeline.pause(around.random.random() * 2 ** (attempt - 1))
+        if around.weather.strikes():
+            self.die()
+        if not isinstance(outcome, _Failed):
+            return outcome
+        try:
+            raise outcome.error
+        finally:
+            del outcome  # or the error and the frames it tells of would hold each other
 
     def _attempt(
         self, service: str, operation: str, parameters: Mapping[str, Any], timeout: float, fate: Fate
-    ) -> dict[str, Any]:
+    ) -> dict[str, Any] | _Failed:
         around, trouble = self.surroundings, fate.trouble
         if around.trace:
             around.trace(self.name, f"{operation} …" + (f" ({trouble})" if trouble else ""))
+        if trouble in _NEVER_ARRIVES:
+            around.timeline.pause(timeout if trouble is Trouble.SILENT else fate.before_seconds)
+            return _failure(trouble, service, operation)
         # On its way, the request is nobody's any more: it arrives even if the caller dies.
-        if trouble in (None, Trouble.SLOW, Trouble.LOST, *_DONE_BUT_FAILED, Trouble.PARTLY):
-            answers: list[dict[str, Any] | AWSError] = []
+        answers: list[dict[str, Any] | AWSError] = []
 
-            def arrive() -> None:
-                answers.append(self._apply(service, operation, parameters, trouble))
+        def arrive() -> None:
+            answers.append(self._apply(service, operation, parameters, trouble))
 
-            around.timeline.after(fate.before_seconds, arrive)
-            if trouble is Trouble.LOST or fate.before_seconds + fate.after_seconds > timeout:
-                around.timeline.pause(timeout)
-                raise _Failed(ReadTimeoutError(endpoint_url=service), tried_again=True)
-            around.timeline.pause(fate.before_seconds + fate.after_seconds)
-            (answer,) = answers
-            if trouble is Trouble.FAILED_AFTER:
-                raise _failed(operation, "InternalFailure", 500)
-            if trouble is Trouble.HUNG_UP_AFTER:
-                raise _Failed(ConnectionClosedError(endpoint_url=service), tried_again=True)
-            if isinstance(answer, AWSError):
-                raise _Failed(answer, tried_again=answer.status >= 500)
-            return answer
-        if trouble is Trouble.SILENT:
+        around.timeline.after(fate.before_seconds, arrive)
+        if trouble is Trouble.LOST or fate.before_seconds + fate.after_seconds > timeout:
             around.timeline.pause(timeout)
-            raise _Failed(ReadTimeoutError(endpoint_url=service), tried_again=True)
-        around.timeline.pause(fate.before_seconds)
-        match trouble:
-            case Trouble.THROTTLED:
-                raise _failed(operation, "ThrottlingException", 400)
-            case Trouble.DENIED:
-                raise _failed(operation, "AccessDeniedException", 400)
-            case Trouble.FAILED:
-                raise _failed(operation, "InternalFailure", 500)
-            case Trouble.UNREACHABLE:
-                raise _Failed(EndpointConnectionError(endpoint_url=service), tried_again=True)
-            case _:
-                raise _Failed(ConnectionClosedError(endpoint_url=service), tried_again=True)
+            return _failure(Trouble.LOST, service, operation)
+        around.timeline.pause(fate.before_seconds + fate.after_seconds)
+        if trouble in _DONE_BUT_FAILED:
+            return _failure(trouble, service, operation)
+        (answer,) = answers
+        return _Failed(answer, tried_again=answer.status >= 500) if isinstance(answer, AWSError) else answer
 
     def _apply(
         self, service: str, operation: str, parameters: Mapping[str, Any], trouble: Trouble | None
@@ -239,7 +236,7 @@ class Environment:
                 else {"FailedEntryCount": 0, "Entries": [], "Successful": [], "Failed": []}
             )
         except AWSError as error:
-            return error
+            return error.with_traceback(None)  # which would hold the list it is put in
         around.applied(operation, parameters, answer)
         return _with_failures(operation, answer, failing) if failing else answer
 
@@ -291,18 +288,27 @@ class SimulatedClient(StrictClient):
 
 
 _DONE_BUT_FAILED = (Trouble.FAILED_AFTER, Trouble.HUNG_UP_AFTER)
+_NEVER_ARRIVES = {*Trouble} - {Trouble.SLOW, Trouble.LOST, Trouble.PARTLY, *_DONE_BUT_FAILED}
 
 
-class _Failed(Exception):
-    """One attempt failed."""
+def _failure(trouble: Trouble | None, service: str, operation: str) -> _Failed:
+    """Returns what botocore makes of a trouble."""
+    match trouble:
+        case Trouble.THROTTLED:
+            return _refused(operation, "ThrottlingException", 400)
+        case Trouble.DENIED:
+            return _refused(operation, "AccessDeniedException", 400)
+        case Trouble.FAILED | Trouble.FAILED_AFTER:
+            return _refused(operation, "InternalFailure", 500)
+        case Trouble.UNREACHABLE:
+            return _Failed(EndpointConnectionError(endpoint_url=service), tried_again=True)
+        case Trouble.SILENT | Trouble.LOST:
+            return _Failed(ReadTimeoutError(endpoint_url=service), tried_again=True)
+        case _:
+            return _Failed(ConnectionClosedError(endpoint_url=service), tried_again=True)
 
-    def __init__(self, error: Exception, *, tried_again: bool) -> None:
-        super().__init__()
-        self.error = error
-        self.tried_again = tried_again
 
-
-def _failed(operation: str, code: str, status: int) -> _Failed:
+def _refused(operation: str, code: str, status: int) -> _Failed:
     error = ClientError(
         {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]  # the rest of the metadata nobody reads
         operation,
@@ -372,9 +378,22 @@ def handlers_in_environments() -> Iterator[None]:
     logger = SimpleNamespace(info=log, error=log)
     with (
         _replaced(bootstrap, receiver=product, record_batch=product, announcer=product),
-        _replaced(table, _serialize=serialized),
-        _replaced(record, parse_message=_remembering(envelope.parse_message)),
-        _replaced(receive, parse_body=_remembering(body.parse_body)),
+        _replaced(
+            table,
+            _serialize=serialized,
+            zlib=SimpleNamespace(compress=_remembering(zlib.compress), decompress=zlib.decompress),
+            details_of_kept=_remembering(delivery.details_of_kept),
+        ),
+        _replaced(
+            record,
+            parse_message=_remembering(envelope.parse_message),
+            to_delivery=_remembering_object(delivery.to_delivery),
+        ),
+        _replaced(
+            receive,
+            parse_body=_remembering(body.parse_body),
+            identify=_remembering_object(delivery.identify),
+        ),
         _replaced(webhook, count=count, logger=logger),
         _replaced(booking_events, logger=logger),
     ):
@@ -383,7 +402,22 @@ def handlers_in_environments() -> Iterator[None]:
 
 def _remembering[K, V](read: Callable[[K], V]) -> Callable[[K], V]:
     """Returns a function that reads each text once; what it refuses it reads again."""
-    return lru_cache(maxsize=200)(read)
+    return lru_cache(maxsize=REMEMBERED)(read)
+
+
+def _remembering_object[R](read: Callable[..., R]) -> Callable[..., R]:
+    """Returns a function that reads each parsed body once, as long as it is the same object."""
+    known: dict[tuple[Any, ...], tuple[Any, R]] = {}
+
+    def remembering(body: dict[str, Any], *others: Any) -> R:
+        key = (id(body), *others)
+        if key not in known:
+            if len(known) >= REMEMBERED:
+                known.clear()
+            known[key] = body, read(body, *others)  # the body too, so that nothing else gets its id
+        return known[key][1]
+
+    return remembering
 
 
 def serialized(value: Any) -> dict[str, Any]:

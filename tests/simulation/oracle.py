@@ -161,17 +161,18 @@ class Oracle:
     def check_changes(self, stream: list[dict[str, Any]], *, announced_all: bool = True) -> None:
         """Checks every write by itself, and that each was announced as it must be and nothing else was."""
         events = self._events_by_change()
-        last: dict[str, dict[str, Any] | None] = {}
+        images: dict[str, Mapping[str, Any] | None] = {}
+        items: dict[str, dict[str, Any]] = {}
         for record in stream:
             change = record["dynamodb"]
             key = change["Keys"]["booking_id"]["S"]
-            before = plain(change["OldImage"]) if "OldImage" in change else None
-            after = plain(change["NewImage"]) if "NewImage" in change else None
-            if before != last.get(key):
+            if change.get("OldImage") != images.get(key):
                 raise Violation("no lost update", f"{key}: the stream skips a write")
-            last[key] = after
-            if after is None:
+            before = items.pop(key, None)
+            images[key] = change.get("NewImage")
+            if "NewImage" not in change:
                 continue
+            after = items[key] = plain(change["NewImage"])
             _check_write(key, before, after)
             was, now = self._seen(before), self._seen(after)
             found = events.pop((key, after["revision"]), None)

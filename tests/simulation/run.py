@@ -9,7 +9,7 @@ from tests.simulation.lambdas import handlers_in_environments
 from tests.simulation.oracle import Violation
 from tests.simulation.world import run_schedule
 
-COLLECTED_AFTER = 20
+COLLECTED_AFTER = 100
 """Schedules whose garbage is small enough to wait for."""
 
 

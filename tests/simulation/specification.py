@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any
 
 CREATED, CANCELED, MOVED_AWAY = "created", "canceled", "canceled_by_reschedule"
@@ -75,13 +76,19 @@ def reading_of(body: Mapping[str, Any]) -> Reading:
 
 def canonical_text(value: Any) -> str:
     """Returns one text for all ways to write a JSON value: sorted, no white space, whole numbers whole."""
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{_text(name)}:{canonical_text(value[name])}" for name in sorted(value)) + "}"
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if isinstance(value, dict):
+        return (
+            "{"
+            + ",".join(f"{encode_basestring(name)}:{canonical_text(value[name])}" for name in sorted(value))
+            + "}"
+        )
     if isinstance(value, list):
         return "[" + ",".join(map(canonical_text, value)) + "]"
     if isinstance(value, float) and value == value // 1 and -(2.0**63) <= value < 2.0**63:
         return str(int(value))
-    return _text(value)
+    return json.dumps(value, allow_nan=False)
 
 
 def expected_state(
@@ -283,9 +290,6 @@ def _inner(value: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
     for name in names:
         value = value.get(name) or {}
     return value
-
-
-_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 def _present(value: Any) -> Any:

@@ -26,10 +26,13 @@ class Timeline:
         self.seconds = 0.0
         self._due: list[tuple[float, int, Callable[[], object]]] = []
         self._number = 0
-        self._hub = getcurrent()
+        self.hub = getcurrent()
+        self._told = (0.0, START)
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=self.seconds)
+        if self._told[0] != self.seconds:
+            self._told = self.seconds, START + timedelta(seconds=self.seconds)
+        return self._told[1]
 
     def monotonic(self) -> float:
         return self.seconds
@@ -57,10 +60,6 @@ class Timeline:
         assert isinstance(task, Task)
         self.after(seconds, task.resume)
         task.stop()
-
-    @property
-    def hub(self) -> greenlet:
-        return self._hub
 
 
 class Task(greenlet):
