@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import logging
 import re
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -151,6 +152,8 @@ def expand(source: Template) -> Template:
     from samtranslator.model.exceptions import InvalidDocumentException  # noqa: PLC0415 - see above
     from samtranslator.translator.transform import transform  # noqa: PLC0415 - see above
 
+    # At the end of the process it would complain of metrics of its own, which only AWS collects.
+    logging.getLogger("samtranslator.metrics.metrics").addHandler(logging.NullHandler())
     try:
         template: Template = transform(copy.deepcopy(source), {}, _NoManagedPolicies())
     except InvalidDocumentException as error:

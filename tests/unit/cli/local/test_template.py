@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -309,3 +311,14 @@ def test_of_our_own_template_only_the_archive_and_the_bus_policies_are_left_out(
         "POST /webhooks/zoom"
     ]
     assert [table.time_to_live for table in ours.tables] == [{"AttributeName": "expires_at", "Enabled": True}]
+
+
+def test_to_expand_templates_says_nothing_of_its_own() -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from cli.local.template import fit\n"
+        "for _ in range(2):\n"
+        f"    fit(Path({str(TEMPLATE)!r}), lambda name, _: 's3://bucket/' + name, frozenset())\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
