@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Self
@@ -94,6 +94,16 @@ class PatchedTree:
     def pytest(self, nodes: Sequence[str], *, timeout_seconds: int = 120) -> Run:
         """Runs tests over the copy's code, in a process of their own."""
         self._report.unlink(missing_ok=True)
+        run = self.run(("pytest", *PYTEST, *HOW, *nodes), timeout_seconds=timeout_seconds)
+        assert self._report.exists(), f"no test was run, exit code {run.exit_code}:\n{run.output}"
+        told = json.loads(self._report.read_text())
+        package = Path(told["bookings"])
+        assert package.is_relative_to(self.root), f"it ran the code in {package}, not the patched one"
+        failed, passed, broken = (tuple(told[name]) for name in ("failed", "passed", "broken"))
+        return replace(run, failed=failed, passed=passed, broken=broken)
+
+    def run(self, module: Sequence[str], *, timeout_seconds: int) -> Run:
+        """Runs a module with its arguments over the copy's code, in a process of its own."""
         if self._warm is None:
             self._warm = subprocess.Popen(
                 [sys.executable, "-m", "tests.seeded_bugs.warm"],
@@ -105,35 +115,17 @@ class PatchedTree:
             )
         assert self._warm.stdin
         assert self._warm.stdout
+        name, *arguments = module
         asked = {
-            "arguments": [*PYTEST, *HOW, *nodes],
+            "module": name,
+            "arguments": arguments,
             "output": str(self._output),
             "seconds": timeout_seconds,
         }
         print(json.dumps(asked), file=self._warm.stdin, flush=True)
         answer = self._warm.stdout.readline()
-        assert answer, "the process that runs the tests has ended"
-        exit_code = json.loads(answer)["exit_code"]
-        output = self._output.read_text(errors="replace")
-        assert self._report.exists(), f"no test was run, exit code {exit_code}:\n{output}"
-        told = json.loads(self._report.read_text())
-        package = Path(told["bookings"])
-        assert package.is_relative_to(self.root), f"it ran the code in {package}, not the patched one"
-        return Run(exit_code, output, *(tuple(told[name]) for name in ("failed", "passed", "broken")))
-
-    def run(self, module: Sequence[str], *, timeout_seconds: float) -> Run:
-        """Runs a module with its arguments over the copy's code."""
-        done = subprocess.run(
-            [sys.executable, "-m", *module],
-            cwd=self.root,
-            env=self._environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout_seconds,
-            check=False,
-        )
-        return Run(done.returncode, done.stdout)
+        assert answer, "the process that runs the modules has ended"
+        return Run(json.loads(answer)["exit_code"], self._output.read_text(errors="replace"))
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}

@@ -13,7 +13,7 @@ from tests.seeded_bugs.witness import FIRST_CASE, without_case
 
 LEAST_BUGS = 25
 LEAST_HUNTED = 25
-SIMULATION_SECONDS = 300.0
+SIMULATION_SECONDS = 300
 ALL_SECONDS = 600
 
 FAILED = 1  # pytest's exit code for tests that ran and failed, and the simulation's for an invariant violated
