@@ -178,7 +178,10 @@ def test_alarms_go_to_the_topic_which_cloudwatch_may_use_and_a_person_reads() ->
     assert "KmsMasterKeyId" not in stack(BOOKINGS).properties("AlarmTopic")
     allowed = stack(BOOKINGS).properties("AlarmTopicPolicy")["PolicyDocument"]["Statement"][0]
     assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-    assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert allowed["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+        "ArnEquals": {"aws:SourceArn": [{"Fn::GetAtt": [name, "Arn"]} for name in alarms()]},
+    }
     assert subscription["Properties"]["Endpoint"] == {"Ref": "AlarmEmail"}
     assert subscription["Condition"] == "AlarmsGoByEmail"
 
