@@ -546,6 +546,8 @@ _OF_SECRETS = (
         caught_by=by_tests(
             "unit/test_live_secrets.py::test_after_a_rotation_the_current_and_the_previous_secret_are_live",
             "unit/test_receive.py::test_during_a_rotation_requests_signed_with_either_secret_are_accepted",
+            "unit/test_rotation.py::"
+            "test_in_any_rotation_none_is_refused_within_the_grace_and_none_accepted_after_it",
         ),
     ),
     SeededBug(
@@ -576,6 +578,24 @@ _OF_SECRETS = (
             "unit/test_live_secrets.py::test_the_previous_secret_counts_until_its_grace_ends_and_no_longer",
             "unit/test_live_secrets.py::test_a_previous_secret_past_its_grace_is_not_even_read",
             "unit/test_receive.py::test_the_previous_secret_is_refused_after_its_grace",
+            "unit/test_rotation.py::"
+            "test_in_any_rotation_none_is_refused_within_the_grace_and_none_accepted_after_it",
+        ),
+    ),
+    SeededBug(
+        name="the-grace-begins-when-a-process-hears-of-it",
+        why="A process can't know since when, but when it was told.",
+        rows=(29,),
+        replacements=(
+            Replace(
+                SECRETS,
+                "            and self._clock.now() - known.current.created_at < GRACE\n",
+                "            and self._clock.now() - known.read_at < GRACE\n",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_rotation.py::"
+            "test_in_any_rotation_none_is_refused_within_the_grace_and_none_accepted_after_it"
         ),
     ),
     SeededBug(
@@ -614,6 +634,8 @@ _OF_SECRETS = (
             "unit/test_receive.py::test_with_secrets_manager_down_a_warm_process_goes_on",
             "unit/test_live_secrets.py::"
             "test_while_secrets_cannot_be_read_those_known_go_on_and_it_is_counted",
+            "unit/test_rotation.py::"
+            "test_in_any_rotation_none_is_refused_within_the_grace_and_none_accepted_after_it",
         ),
     ),
     SeededBug(
@@ -638,6 +660,8 @@ _OF_SECRETS = (
             "adapters/test_handlers.py::test_a_forgery_costs_no_call_but_the_secret_once",
             "unit/test_receive.py::test_a_flood_of_forgeries_refreshes_the_secret_once_a_minute",
             "unit/test_live_secrets.py::test_a_refresh_happens_at_most_once_a_minute_whatever_asks_for_it",
+            "unit/test_rotation.py::"
+            "test_in_any_rotation_none_is_refused_within_the_grace_and_none_accepted_after_it",
         ),
     ),
     SeededBug(
