@@ -959,6 +959,19 @@ _OF_BODIES = (
         ),
     ),
     SeededBug(
+        name="what-escapes-a-handler-is-told-in-full",
+        why="A decorator more than needed: an error escapes anyhow, and Lambda logs it.",
+        rows=(43,),
+        replacements=(
+            Replace("functions/booking_events/app.py", "@fit_for_a_log\n", ""),
+            Replace("functions/booking_created/app.py", "@fit_for_a_log\n", ""),
+        ),
+        caught_by=by_tests(
+            "unit/functions/test_handlers.py::"
+            "test_what_is_unexpected_escapes_a_handler_without_its_message_which_lambda_would_log"
+        ),
+    ),
+    SeededBug(
         name="the-log-holds-the-event-that-came",
         why="One switch of the logger, and every problem can be looked into.",
         rows=(43,),

@@ -1,11 +1,17 @@
 """The base of all our errors, and how any error is told to a log."""
 
 import traceback
+from collections.abc import Callable
+from functools import wraps
 from pathlib import PurePath
 
 
 class BookingsError(Exception):
     """An error of ours. Its message is fit for a log: it never repeats what was sent."""
+
+
+class UnexpectedError(BookingsError):
+    """Something went wrong that nobody foresaw. It is told by its kind and place, see `fit_for_a_log`."""
 
 
 def describe(error: BaseException) -> dict[str, str]:
@@ -22,3 +28,23 @@ def describe(error: BaseException) -> dict[str, str]:
             f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in reversed(frames[-4:])
         )
     return told
+
+
+def fit_for_a_log[**P, R](handler: Callable[P, R]) -> Callable[P, R]:
+    """Makes what escapes a handler fit for a log: Lambda writes the message of any error there.
+
+    The handler raises:
+        UnexpectedError: in place of an error that is not ours.
+    """
+
+    @wraps(handler)
+    def fit(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return handler(*args, **kwargs)
+        except BookingsError:
+            raise
+        except Exception as error:  # noqa: BLE001 - nothing is caught for good: each is raised again, in our words
+            told = describe(error)
+            raise UnexpectedError(f"{told['error']} at {told['at']}") from None
+
+    return fit
