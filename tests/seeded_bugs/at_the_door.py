@@ -952,6 +952,7 @@ _OF_BODIES = (
         ),
         caught_by=by_tests(
             "adapters/test_handlers.py::test_nothing_personal_is_printed_when_services_fail_and_code_breaks",
+            "adapters/test_canaries.py::test_of_a_poison_message_nothing_is_told",
             "unit/test_errors.py::test_of_a_validation_error_the_input_is_not_told",
             "unit/test_errors.py::test_of_any_other_error_only_its_kind_and_place_are_told",
             "unit/functions/test_webhook.py::test_nothing_personal_and_no_secret_is_in_log_or_metrics",
@@ -978,6 +979,8 @@ _OF_BODIES = (
         replacements=(Replace(WEBHOOK, "log_event=False", "log_event=True"),),
         caught_by=by_tests(
             "adapters/test_handlers.py::test_nothing_personal_is_printed_on_the_way_of_a_booking",
+            "adapters/test_canaries.py::"
+            "test_of_a_delivery_that_is_accepted_nothing_is_told_all_the_way_to_a_subscriber",
             "adapters/test_handlers.py::test_nothing_personal_is_printed_or_answered_of_a_delivery_that_is_refused",
             "unit/functions/test_webhook.py::test_nothing_personal_and_no_secret_is_in_log_or_metrics",
         ),
@@ -1095,6 +1098,7 @@ _OF_BODIES = (
             "adapters/test_table.py::test_a_failed_write_is_told_by_its_code_alone",
             "adapters/test_queues.py::test_a_message_that_is_not_taken_is_told_by_its_code",
             "adapters/test_secret.py::test_a_secret_that_can_not_be_read_is_unavailable_in_both_versions",
+            "adapters/test_canaries.py::test_what_a_service_says_is_not_repeated",
         ),
     ),
     SeededBug(
