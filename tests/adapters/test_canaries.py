@@ -26,88 +26,24 @@ from functions.booking_created import app as booking_created
 from functions.booking_events import app as booking_events
 from functions.webhook import app as webhook
 from tests.adapters.conftest import clear_bootstrap
-from tests.adapters.deliveries import ROOT
 from tests.adapters.handlers import (
     Handler,
     Outage,
     Output,
     call,
     http_event,
-    now_ms,
     raw,
     sqs_event,
     stream_event,
 )
 from tests.adapters.resources import TOKEN, Queue, Stack
+from tests.canaries import CANCELED, CREATED, FIT, REFERENCE, body_of, canary, put, texts
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")  # of what broke at once
 
-REFERENCE: dict[str, dict[str, Any]] = json.loads((ROOT / "tests/data/zoom_reference.json").read_text())[
-    "events"
-]
-CREATED, CANCELED = REFERENCE
 EVENTS = pytest.mark.parametrize("name", REFERENCE)
 
 SECRET = "canary-token-of-22-char"  # the current one; TOKEN is the one before
-
-# What a log holds on purpose: the event's name, and the id by which its booking is told.
-FIT = {"event", "payload.object.scheduled_event.event_id"}
-
-# Objects of which the reference tells no fields: some that they have had, and one that nobody knows.
-OPEN = {
-    "payload.object.scheduled_event.location": ("kind", "address", "phone_number", "directions", "new"),
-    "payload.object.scheduled_event.external_location": (
-        "kind", "meeting_id", "personal_meeting_id", "meeting_passcode", "meeting_description",
-        "meeting_join_url", "new",
-    ),
-    "payload.object.tracking.salesforce_ids[]": ("id",),
-}  # fmt: skip
-
-TIMES = {"start_date_time", "end_date_time", "cancel_at", "created", "updated"}
-
-
-def texts(name: str) -> list[str]:
-    """Returns the path of every text that the reference knows in an event."""
-    fields = REFERENCE[name]
-    return [
-        *(path for path, field in fields.items() if field["type"] == "string"),
-        *(f"{path}.{inner}" for path in OPEN if path in fields for inner in OPEN[path]),
-    ]
-
-
-def canary(path: str) -> str:
-    return f"canary-{path}"
-
-
-def body_of(name: str, *, event_id: str = "evt-1", well_formed_times: bool = False) -> dict[str, Any]:
-    """Returns an event with every field of the reference, each text a canary of its own."""
-    body: dict[str, Any] = {}
-    values: dict[str, Any] = {path: canary(path) for path in texts(name)}
-    for path, field in REFERENCE[name].items():
-        if field["type"] in ("integer", "boolean"):
-            values[path] = {"integer": 1, "boolean": False}[field["type"]]
-    if well_formed_times:
-        values |= {path: "2026-11-26T14:00:00Z" for path in values if path.rpartition(".")[2] in TIMES}
-    values |= {"event": name, "event_ts": now_ms(), "payload.object.scheduled_event.event_id": event_id}
-    for path, value in values.items():
-        put(body, path, value)
-    return body
-
-
-def put(body: dict[str, Any], path: str, value: Any) -> None:
-    """Puts a value at a path of the reference's; of a list there is one item."""
-    *parents, last = path.split(".")
-    place: Any = body
-    for part in parents:
-        if part.endswith("[]"):
-            items = place.setdefault(part[:-2], [{}])
-            place = items[0]
-        else:
-            place = place.setdefault(part, {})
-    if last.endswith("[]"):
-        place[last[:-2]] = [value]
-    else:
-        place[last] = value
 
 
 def request(body: bytes, *, secret: str = SECRET, **headers: str) -> dict[str, Any]:
