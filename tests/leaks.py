@@ -6,9 +6,9 @@ is searched for them, and the test in which one is found fails. What is meant to
 """
 
 import json
-import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -65,14 +65,27 @@ def deliveries() -> Iterator[dict[str, Any]]:
         yield json.loads(file.read_bytes())
 
 
-def _pattern(texts: set[str]) -> re.Pattern[str]:
-    # As it is, or as JSON writes it.
-    spelled = {each for text in texts for each in (text, json.dumps(text)[1:-1])}
-    return re.compile("|".join(map(re.escape, sorted(spelled))), re.IGNORECASE)
+def _spelled(*texts: str) -> tuple[str, ...]:
+    """Returns texts as they are looked for: in lower case, as they are and as JSON writes them."""
+    return tuple(sorted({each.lower() for text in texts for each in (text, json.dumps(text)[1:-1])}))
 
 
-_SECRET = _pattern(set(SECRETS))
-_ANY = _pattern({*CANARIES, *SECRETS, *(text for body in deliveries() for text in personal_texts(body))})
+_SECRET = _spelled(*SECRETS)
+_ANY = _spelled(*CANARIES, *SECRETS, *(text for body in deliveries() for text in personal_texts(body)))
+
+
+def _look(text: str, words: tuple[str, ...]) -> list[str]:
+    """Returns the words that are in a text, each with what stands around it."""
+    lower = text.lower()
+    return [
+        f"{word!r} in …{text[max(place - 60, 0) : place + len(word) + 20]!r}…"
+        for word in words
+        if (place := lower.find(word)) >= 0
+    ]
+
+
+_look_again = lru_cache(maxsize=10_000)(_look)  # the same few messages come in every test
+LONGEST_KEPT = 1_000  # characters of a text that is kept for that
 
 
 class Watch:
@@ -83,9 +96,8 @@ class Watch:
 
     def see(self, where: str, text: str, *, secrets_only: bool = False) -> None:
         """Looks through a text."""
-        for found in (_SECRET if secrets_only else _ANY).finditer(text):
-            around = text[max(found.start() - 60, 0) : found.end() + 20]
-            self._found.append(f"{where}: {found[0]!r} in …{around!r}…")
+        look = _look_again if len(text) <= LONGEST_KEPT else _look
+        self._found += [f"{where}: {found}" for found in look(text, _SECRET if secrets_only else _ANY)]
 
     def see_command(self, arguments: tuple[str, ...], output: str) -> None:
         """Looks through what a command printed, for what it is not meant to show."""
