@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cli.local.stack import STATE_FILE, TEMPLATE, RunningStack
@@ -28,11 +28,15 @@ def stack_in_a_process(
     template: Path = TEMPLATE,
     port: int = 0,
     ready_seconds: float = 90,
+    program: Sequence[str] = ("-m", "cli.local"),
 ) -> Iterator[RunningStack]:
     """Starts one, yields it when it takes bookings, and ends it.
 
     It ends too when this process ends in whatever way, for it watches its standard input. `directory` then
     holds what it printed (`output.txt`) and the emulator's log (`emulator.log`).
+
+    Args:
+        program: what Python runs, with the arguments of `bookings local`; another one may watch it.
 
     Raises:
         StackProcessError: it ended, or wasn't ready in time.
@@ -44,7 +48,7 @@ def stack_in_a_process(
         arguments += ["--parameter", f"{name}={value}"]
     with (directory / "output.txt").open("w", encoding="utf-8") as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "cli.local", *arguments],
+            [sys.executable, *program, *arguments],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

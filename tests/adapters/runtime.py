@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.adapters.deliveries import ROOT
+from tests.leaks import WATCH
 
 FUNCTION_TIMEOUT_SECONDS = 3
 PATIENCE_SECONDS = 20  # for a process to start on a busy machine
@@ -111,6 +112,7 @@ class FunctionProcess:
     ) -> None:
         self._process.kill()
         self._process.wait(PATIENCE_SECONDS)
+        WATCH.see("a function in a process of its own", self.output())
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

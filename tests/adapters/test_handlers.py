@@ -8,175 +8,39 @@ import base64
 import copy
 import json
 import runpy
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import boto3
-import botocore.client
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from bookings import bootstrap, telemetry
+from bookings import bootstrap
 from bookings.counts import Count
 from bookings.settings import FanOut
 from bookings.zoom.delivery import to_delivery
 from bookings.zoom.events import CANCELED, CREATED
-from bookings.zoom.signature import sign
-from botocore.exceptions import ClientError
 
 from functions.booking_canceled import app as booking_canceled
 from functions.booking_created import app as booking_created
 from functions.booking_events import app as booking_events
 from functions.webhook import app as webhook
 from tests.adapters.deliveries import ROOT, sample, with_object
+from tests.adapters.handlers import (
+    CANARY,
+    CLIENT,
+    Context,
+    Handler,
+    Outage,
+    Output,
+    call,
+    http_event,
+    metric_names,
+    now_ms,
+    raw,
+    sqs_event,
+    stream_event,
+)
 from tests.adapters.loopback import Reply, Service
 from tests.adapters.resources import TOKEN, Queue, Stack
-
-CANARY = "canary-7f3a"
-Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
-
-_CLIENT: Any = botocore.client.BaseClient  # the method that every call passes is not in its types
-
-
-@dataclass
-class Context:
-    """What Lambda passes with an invocation."""
-
-    aws_request_id: str = "request-1"
-    function_name: str = "function-1"
-    memory_limit_in_mb: int = 256
-    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:function-1"
-    remaining_ms: int = 9_000
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self.remaining_ms
-
-
-class Output:
-    """All that the functions print: log lines, metrics, whatever else."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self._seen = ""
-
-    def text(self) -> str:
-        captured = self._capsys.readouterr()
-        self._seen += captured.out + captured.err
-        return self._seen
-
-    def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.text().splitlines() if line.startswith("{")]
-
-    def logs(self, message: str) -> list[dict[str, Any]]:
-        return [line for line in self.lines() if line.get("message") == message]
-
-    def metrics(self) -> list[dict[str, Any]]:
-        return [line for line in self.lines() if "_aws" in line]
-
-    def counts(self) -> dict[str, float]:
-        """Returns what was counted, summed over all invocations."""
-        sums: dict[str, float] = {}
-        for line in self.metrics():
-            for name in metric_names(line):
-                sums[name] = sums.get(name, 0) + sum(line[name])
-        return sums
-
-
-def metric_names(line: dict[str, Any]) -> list[str]:
-    return [
-        metric["Name"] for directive in line["_aws"]["CloudWatchMetrics"] for metric in directive["Metrics"]
-    ]
-
-
-@pytest.fixture
-def output(capsys: pytest.CaptureFixture[str]) -> Iterator[Output]:
-    # The logger keeps the stream that was standard output when it was made.
-    handler: Any = telemetry.logger.registered_handler
-    printed = Output(capsys)
-    before = handler.setStream(LiveStdout())
-    yield printed
-    handler.setStream(before)
-
-
-class LiveStdout:
-    """Standard output as it is now."""
-
-    def write(self, text: str) -> None:
-        print(text, end="")
-
-    def flush(self) -> None:
-        """Has nothing to flush."""
-
-
-def http_event(
-    body: bytes, *, encoded: bool = False, headers: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    """Returns the HTTP API's event for a request that Zoom signed now."""
-    event: dict[str, Any] = json.loads((ROOT / "events/lambda/webhook.json").read_text())
-    timestamp = str(int(time.time()))
-    event["headers"] |= {
-        "x-zm-request-timestamp": timestamp,
-        "x-zm-signature": sign(TOKEN, timestamp, body),
-        "content-length": str(len(body)),
-        **(headers or {}),
-    }
-    event["isBase64Encoded"] = encoded
-    event["body"] = base64.b64encode(body).decode() if encoded else body.decode()
-    return event
-
-
-def raw(body: dict[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False).encode()
-
-
-def now_ms() -> int:
-    return int(time.time() * 1000)
-
-
-def sqs_event(queue: Queue, *, receives: int | None = None) -> dict[str, Any]:
-    """Returns what Lambda makes of the messages that wait in a queue."""
-    return {
-        "Records": [
-            {
-                "messageId": message["MessageId"],
-                "receiptHandle": message["ReceiptHandle"],
-                "body": message["Body"],
-                "attributes": message["Attributes"]
-                | ({"ApproximateReceiveCount": str(receives)} if receives else {}),
-                "messageAttributes": {},
-                "md5OfBody": message["MD5OfBody"],
-                "eventSource": "aws:sqs",
-                "eventSourceARN": queue.arn,
-                "awsRegion": "us-east-1",
-            }
-            for message in queue.receive()
-        ]
-    }
-
-
-def stream_event(table_name: str) -> dict[str, Any]:
-    """Returns what Lambda makes of the table's stream: binary values in base64."""
-    streams = boto3.client("dynamodbstreams")
-    arn = boto3.client("dynamodb").describe_table(TableName=table_name)["Table"]["LatestStreamArn"]
-    (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
-    iterator = streams.get_shard_iterator(
-        StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-    )["ShardIterator"]
-    records = streams.get_records(ShardIterator=iterator)["Records"]
-    as_lambda: dict[str, Any] = {
-        "Records": [{name: record[name] for name in ("eventName", "dynamodb")} for record in records]
-    }
-    text = json.dumps(
-        as_lambda,
-        default=lambda value: base64.b64encode(value).decode() if isinstance(value, bytes) else str(value),
-    )
-    decoded: dict[str, Any] = json.loads(text)
-    return decoded
-
-
-def call(handler: Handler, event: dict[str, Any], context: Context | None = None) -> dict[str, Any]:
-    return handler(event, context or Context())
 
 
 def deliver(body: dict[str, Any]) -> dict[str, Any]:
@@ -187,34 +51,6 @@ def deliver(body: dict[str, Any]) -> dict[str, Any]:
 
 def items(stack: Stack) -> list[dict[str, Any]]:
     return [dict(item) for item in boto3.client("dynamodb").scan(TableName=stack.table_name)["Items"]]
-
-
-class Outage:
-    """Makes calls fail inside botocore, until it is over."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._down: dict[str, str] = {}
-        self.calls: list[str] = []
-        real = _CLIENT._make_api_call
-
-        def call(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
-            self.calls.append(operation)
-            if code := self._down.get(operation):
-                raise ClientError({"Error": {"Code": code, "Message": CANARY}}, operation)
-            return real(client, operation, arguments)
-
-        monkeypatch.setattr(_CLIENT, "_make_api_call", call)
-
-    def of(self, operation: str, code: str = "InternalFailure") -> None:
-        self._down[operation] = code
-
-    def ends(self) -> None:
-        self._down.clear()
-
-
-@pytest.fixture
-def outage(monkeypatch: pytest.MonkeyPatch) -> Outage:
-    return Outage(monkeypatch)
 
 
 # ── the way of a booking ─────────────────────────────────────────────────────────────────────────────────
@@ -400,9 +236,9 @@ def test_a_table_that_is_down_makes_a_record_come_back_later_each_time(
                 entry["VisibilityTimeout"] = 0  # to be received again at once
         return watched(client, operation, arguments)
 
-    watched = _CLIENT._make_api_call
+    watched = CLIENT._make_api_call
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_CLIENT, "_make_api_call", visibility)
+        patch.setattr(CLIENT, "_make_api_call", visibility)
         outage.of("PutItem", code)
         deliver(sample("created", event_ts=now_ms()))
         for receives in (1, 2, 9):

@@ -12,9 +12,17 @@ from tests.kills.world import AWS, Tally, World
 
 
 async def run(
-    artefact: Artefact, *, kills: int, seed: int, progress: Callable[[Tally], None] = lambda _tally: None
+    artefact: Artefact,
+    *,
+    kills: int,
+    seed: int,
+    progress: Callable[[Tally], None] = lambda _tally: None,
+    said: Callable[[str], None] = lambda _text: None,
 ) -> Tally:
     """Runs rounds until so many processes were killed, and returns the tally.
+
+    Args:
+        said: is told what the functions printed, after each round.
 
     Raises:
         Violation: something does not hold; its notes say in which round, and what the functions logged.
@@ -37,6 +45,8 @@ async def run(
                             error.add_note(f"{log.stem}: {line}")
                     raise
                 progress(world.tally)
+                for log in logs.iterdir():
+                    said(log.read_text(errors="replace"))
             return world.tally
 
 

@@ -23,6 +23,7 @@ from tests.kills.judge import Violation
 from tests.kills.run import run
 from tests.kills.stack import FUNCTIONS
 from tests.kills.world import Tally
+from tests.leaks import WATCH
 
 KILLS = 60
 KILLS_FOR_A_BUG = 400
@@ -45,7 +46,9 @@ def seed() -> int:
 @pytest.fixture(scope="module")
 def survived(artefact: Artefact, seed: int) -> Tally:
     print(f"KILLS_SEED={seed}")
-    return asyncio.run(run(artefact, kills=KILLS, seed=seed))
+    return asyncio.run(
+        run(artefact, kills=KILLS, seed=seed, said=lambda text: WATCH.see("a killed function", text))
+    )
 
 
 def test_nothing_is_lost_or_doubled_by_processes_killed_at_any_instant(survived: Tally) -> None:

@@ -546,6 +546,8 @@ _OF_SECRETS = (
         caught_by=by_tests(
             "unit/test_live_secrets.py::test_after_a_rotation_the_current_and_the_previous_secret_are_live",
             "unit/test_receive.py::test_during_a_rotation_requests_signed_with_either_secret_are_accepted",
+            "unit/test_rotation.py::"
+            "test_in_any_rotation_none_is_refused_within_the_grace_and_none_accepted_after_it",
         ),
     ),
     SeededBug(
@@ -576,6 +578,24 @@ _OF_SECRETS = (
             "unit/test_live_secrets.py::test_the_previous_secret_counts_until_its_grace_ends_and_no_longer",
             "unit/test_live_secrets.py::test_a_previous_secret_past_its_grace_is_not_even_read",
             "unit/test_receive.py::test_the_previous_secret_is_refused_after_its_grace",
+            "unit/test_rotation.py::"
+            "test_in_any_rotation_none_is_refused_within_the_grace_and_none_accepted_after_it",
+        ),
+    ),
+    SeededBug(
+        name="the-grace-begins-when-a-process-hears-of-it",
+        why="A process can't know since when, but when it was told.",
+        rows=(29,),
+        replacements=(
+            Replace(
+                SECRETS,
+                "            and self._clock.now() - known.current.created_at < GRACE\n",
+                "            and self._clock.now() - known.read_at < GRACE\n",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_rotation.py::"
+            "test_in_any_rotation_none_is_refused_within_the_grace_and_none_accepted_after_it"
         ),
     ),
     SeededBug(
@@ -614,6 +634,8 @@ _OF_SECRETS = (
             "unit/test_receive.py::test_with_secrets_manager_down_a_warm_process_goes_on",
             "unit/test_live_secrets.py::"
             "test_while_secrets_cannot_be_read_those_known_go_on_and_it_is_counted",
+            "unit/test_rotation.py::"
+            "test_in_any_rotation_none_is_refused_within_the_grace_and_none_accepted_after_it",
         ),
     ),
     SeededBug(
@@ -638,6 +660,8 @@ _OF_SECRETS = (
             "adapters/test_handlers.py::test_a_forgery_costs_no_call_but_the_secret_once",
             "unit/test_receive.py::test_a_flood_of_forgeries_refreshes_the_secret_once_a_minute",
             "unit/test_live_secrets.py::test_a_refresh_happens_at_most_once_a_minute_whatever_asks_for_it",
+            "unit/test_rotation.py::"
+            "test_in_any_rotation_none_is_refused_within_the_grace_and_none_accepted_after_it",
         ),
     ),
     SeededBug(
@@ -928,10 +952,24 @@ _OF_BODIES = (
         ),
         caught_by=by_tests(
             "adapters/test_handlers.py::test_nothing_personal_is_printed_when_services_fail_and_code_breaks",
+            "adapters/test_canaries.py::test_of_a_poison_message_nothing_is_told",
             "unit/test_errors.py::test_of_a_validation_error_the_input_is_not_told",
             "unit/test_errors.py::test_of_any_other_error_only_its_kind_and_place_are_told",
             "unit/functions/test_webhook.py::test_nothing_personal_and_no_secret_is_in_log_or_metrics",
             "unit/test_batch.py::test_what_a_bad_message_holds_is_not_logged",
+        ),
+    ),
+    SeededBug(
+        name="what-escapes-a-handler-is-told-in-full",
+        why="A decorator more than needed: an error escapes anyhow, and Lambda logs it.",
+        rows=(43,),
+        replacements=(
+            Replace("functions/booking_events/app.py", "@fit_for_a_log\n", ""),
+            Replace("functions/booking_created/app.py", "@fit_for_a_log\n", ""),
+        ),
+        caught_by=by_tests(
+            "unit/functions/test_handlers.py::"
+            "test_what_is_unexpected_escapes_a_handler_without_its_message_which_lambda_would_log"
         ),
     ),
     SeededBug(
@@ -941,6 +979,8 @@ _OF_BODIES = (
         replacements=(Replace(WEBHOOK, "log_event=False", "log_event=True"),),
         caught_by=by_tests(
             "adapters/test_handlers.py::test_nothing_personal_is_printed_on_the_way_of_a_booking",
+            "adapters/test_canaries.py::"
+            "test_of_a_delivery_that_is_accepted_nothing_is_told_all_the_way_to_a_subscriber",
             "adapters/test_handlers.py::test_nothing_personal_is_printed_or_answered_of_a_delivery_that_is_refused",
             "unit/functions/test_webhook.py::test_nothing_personal_and_no_secret_is_in_log_or_metrics",
         ),
@@ -1058,6 +1098,7 @@ _OF_BODIES = (
             "adapters/test_table.py::test_a_failed_write_is_told_by_its_code_alone",
             "adapters/test_queues.py::test_a_message_that_is_not_taken_is_told_by_its_code",
             "adapters/test_secret.py::test_a_secret_that_can_not_be_read_is_unavailable_in_both_versions",
+            "adapters/test_canaries.py::test_what_a_service_says_is_not_repeated",
         ),
     ),
     SeededBug(

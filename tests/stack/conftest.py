@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from cli.local.process import stack_in_a_process
+from tests.stack import recorder
 from tests.stack.running import StackUnderTest
 
 
@@ -24,10 +25,17 @@ def stack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack(stack_folder: Path) -> Iterator[StackUnderTest]:
+def calls_file(stack_folder: Path) -> Path:
+    """Where each call of a function to AWS is written down, over the whole run."""
+    return stack_folder / "calls.jsonl"
+
+
+@pytest.fixture(scope="session")
+def stack(stack_folder: Path, calls_file: Path) -> Iterator[StackUnderTest]:
     """The whole stack, from template.yaml, behind its HTTP door."""
     secret = secrets.token_urlsafe(16)
-    with stack_in_a_process(stack_folder / ".local", secret=secret) as running:
+    program = (recorder.__file__, str(calls_file))
+    with stack_in_a_process(stack_folder / ".local", secret=secret, program=program) as running:
         yield StackUnderTest(running, secret)
 
 
@@ -47,5 +55,6 @@ def event_id() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Searches the logs last, for then they hold what every test has left there."""
-    items.sort(key=lambda item: item.path.name == "test_personal_data.py")
+    """Runs last what looks at all logs and calls, for then they hold what every test has left there."""
+    last = ("test_least_privilege.py", "test_personal_data.py")
+    items.sort(key=lambda item: item.path.name in last)

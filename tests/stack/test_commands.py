@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from bookings.booking import booking_id_of
 
+from tests.leaks import WATCH
 from tests.stack.deliveries import (
     EMAIL,
     JOIN_URL,
@@ -42,6 +43,7 @@ def bookings(folder: Path, *arguments: str, environment: Mapping[str, str] | Non
         text=True,
         check=False,
     )
+    WATCH.see_command(arguments, called.stdout + called.stderr)
     assert called.returncode == 0, called.stderr
     return json.loads(called.stdout)
 

@@ -266,6 +266,21 @@ def nothing_is_allowed_on_a_star(stack: Stack) -> Iterator[str]:
                     yield f"{name}: {statement['Sid']} allows {action} on {resource}"
 
 
+def a_service_is_let_in_for_named_resources_of_this_stack_only(stack: Stack) -> Iterator[str]:
+    for name, statement in stack.resource_statements():
+        role = name in stack.of_type("AWS::IAM::Role")  # its function needs it first, so it can't name it
+        if statement["Effect"] != "Allow" or role or name in OPEN_NAMES:
+            continue
+        arns = listed(statement.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn", []))
+        if statement["Principal"].keys() != {"Service"}:
+            yield f"{name}: {statement['Sid']} is for others than an AWS service"
+        elif not arns or not {logical(arn) for arn in arns} <= stack.resources.keys():
+            yield f"{name}: {statement['Sid']} lets in the service for whatever resource, anybody's"
+    for name, permission in stack.of_type("AWS::Lambda::Permission").items():
+        if "SourceArn" not in permission:
+            yield f"{name} lets in the service for whatever resource, anybody's"
+
+
 def every_statement_says_what_it_is_for(stack: Stack) -> Iterator[str]:
     for name, statement in [*stack.role_statements(), *stack.resource_statements()]:
         if not statement.get("Sid"):
@@ -301,6 +316,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     every_function_has_a_role_of_its_own,
     roles_are_for_lambda_and_written_out,
     nothing_is_allowed_on_a_star,
+    a_service_is_let_in_for_named_resources_of_this_stack_only,
     every_statement_says_what_it_is_for,
     nothing_has_a_physical_name,
 )
@@ -442,6 +458,26 @@ BROKEN: tuple[Broken, ...] = (
         nothing_is_allowed_on_a_star,
         "BookingCreatedRole.Properties.Policies.0.PolicyDocument.Statement.1",
         {"Sid": "x", "Effect": "Allow", "NotAction": "dynamodb:DeleteItem", "Resource": {"Ref": "x"}},
+    ),
+    (
+        a_service_is_let_in_for_named_resources_of_this_stack_only,
+        "AlarmTopicPolicy.Properties.PolicyDocument.Statement.0.Condition.ArnEquals",
+        None,
+    ),
+    (
+        a_service_is_let_in_for_named_resources_of_this_stack_only,
+        "BookingCreatedQueuePolicy.Properties.PolicyDocument.Statement.0.Condition.ArnEquals",
+        {"aws:SourceArn": {"Fn::Sub": "arn:aws:events:${AWS::Region}:${AWS::AccountId}:rule/*"}},
+    ),
+    (
+        a_service_is_let_in_for_named_resources_of_this_stack_only,
+        "BookingCanceledDLQPolicy.Properties.PolicyDocument.Statement.0.Principal",
+        {"AWS": {"Ref": "AWS::AccountId"}},
+    ),
+    (
+        a_service_is_let_in_for_named_resources_of_this_stack_only,
+        "WebhookFunctionZoomDeliveryPermission.Properties.SourceArn",
+        None,
     ),
     (
         every_statement_says_what_it_is_for,

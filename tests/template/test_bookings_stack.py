@@ -486,3 +486,18 @@ def test_a_function_publishes_as_its_own_source_only(role: str, sources: list[st
     ]
 
     assert condition == {"StringEqualsIfExists": {"events:source": sources}}
+
+
+# ── traces ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_nothing_is_traced_so_no_trace_holds_a_response_or_an_error() -> None:
+    # With tracing on, Powertools would put each answer and each exception into the trace unless told not to.
+    for function in stack(BOOKINGS).of_type("AWS::Lambda::Function").values():
+        assert "TracingConfig" not in function
+    (stage,) = stack(BOOKINGS).of_type("AWS::ApiGatewayV2::Stage").values()
+    assert "DataTraceEnabled" not in json.dumps(stage)
+    assert "xray" not in json.dumps(stack(BOOKINGS).template).lower()
+    assert "aws-xray-sdk" not in (ROOT / "layers/runtime/requirements.txt").read_text()
+    sources = [*(ROOT / "layers/runtime/bookings").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
+    assert [path.name for path in sources if "Tracer" in path.read_text()] == []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from bookings.counts import Count
 
-from tests.template.stacks import BOOKINGS, stack
+from tests.template.stacks import BOOKINGS, ROOT, stack
 
 OURS = {"Fn::Sub": "ZoomSchedulerBookings/${AWS::StackName}"}
 FUNCTIONS = {
@@ -161,6 +161,49 @@ def test_deliveries_that_come_out_nowhere_ring(
     )
 
 
+def rings(alarm: str, metric: Count, *minutes: int) -> bool:
+    """Says whether an alarm rings for a metric counted at these minutes of a day, as CloudWatch does."""
+    properties = alarms()[alarm]
+    assert (properties["Statistic"], properties["Threshold"]) == ("Sum", 1)
+    assert properties["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    if properties["MetricName"] != metric:
+        return False
+    breaching = {minute * 60 // properties["Period"] for minute in minutes}
+    looked_at = properties["EvaluationPeriods"]
+    needed = properties.get("DatapointsToAlarm", looked_at)
+    return any(sum(last - looked_at < each <= last for each in breaching) >= needed for last in breaching)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "told"),
+    [
+        ((0,), False),
+        ((0, 1, 2, 3), False),  # a flood that is over soon
+        ((0, 5), True),
+        ((3, 23 * 60), True),  # of a page that sees two bookings a day
+    ],
+)
+def test_a_secret_changed_at_zoom_first_rings_and_one_forgery_does_not(
+    minutes: tuple[int, ...], told: bool
+) -> None:
+    # failure matrix: 28
+    assert rings("SignatureMismatchAlarm", Count.SIGNATURE_MISMATCH, *minutes) is told
+
+
+def test_a_secret_that_cant_be_read_rings_at_the_first_delivery() -> None:
+    assert rings("SecretUnavailableAlarm", Count.SECRET_UNAVAILABLE, 0)
+
+
+def test_the_readme_names_the_alarm_of_a_rotation_which_says_what_to_do() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (told,) = [part for part in readme.split("\n\n") if part.startswith("**Rotate the secret.**")]
+    said = alarms()["SignatureMismatchAlarm"]["AlarmDescription"]
+
+    assert "`SignatureMismatchAlarm`" in told
+    for text in ("changed at Zoom first", "Store the new one", "bookings recover"):
+        assert text in said
+
+
 def test_an_alarm_looks_back_no_further_than_cloudwatch_can() -> None:
     for name, alarm in alarms().items():
         math = [each["MetricStat"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
@@ -178,7 +221,10 @@ def test_alarms_go_to_the_topic_which_cloudwatch_may_use_and_a_person_reads() ->
     assert "KmsMasterKeyId" not in stack(BOOKINGS).properties("AlarmTopic")
     allowed = stack(BOOKINGS).properties("AlarmTopicPolicy")["PolicyDocument"]["Statement"][0]
     assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-    assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert allowed["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+        "ArnEquals": {"aws:SourceArn": [{"Fn::GetAtt": [name, "Arn"]} for name in alarms()]},
+    }
     assert subscription["Properties"]["Endpoint"] == {"Ref": "AlarmEmail"}
     assert subscription["Condition"] == "AlarmsGoByEmail"
 

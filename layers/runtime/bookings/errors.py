@@ -2,11 +2,17 @@
 
 import traceback
 from collections import deque
+from collections.abc import Callable
+from functools import wraps
 from pathlib import PurePath
 
 
 class BookingsError(Exception):
     """An error of ours. Its message is fit for a log: it never repeats what was sent."""
+
+
+class UnexpectedError(BookingsError):
+    """Something went wrong that nobody foresaw. It is told by its kind and place, see `fit_for_a_log`."""
 
 
 def describe(error: BaseException) -> dict[str, str]:
@@ -24,3 +30,23 @@ def describe(error: BaseException) -> dict[str, str]:
             f"{PurePath(frame.f_code.co_filename).name}:{line}" for frame, line in reversed(innermost)
         )
     return told
+
+
+def fit_for_a_log[**P, R](handler: Callable[P, R]) -> Callable[P, R]:
+    """Makes what escapes a handler fit for a log: Lambda writes the message of any error there.
+
+    The handler raises:
+        UnexpectedError: in place of an error that is not ours.
+    """
+
+    @wraps(handler)
+    def fit(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return handler(*args, **kwargs)
+        except BookingsError:
+            raise
+        except Exception as error:  # noqa: BLE001 - nothing is caught for good: each is raised again, in our words
+            told = describe(error)
+            raise UnexpectedError(f"{told['error']} at {told['at']}") from None
+
+    return fit

@@ -1,13 +1,16 @@
 """The handlers: they translate, call one use case, and let what is unexpected escape."""
 
 import json
+import traceback
 from io import StringIO
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from bookings import bootstrap
 from bookings.announce import Announced
+from bookings.errors import UnexpectedError
+from bookings.settings import SettingsError
 from bookings.telemetry import logger
 
 import functions.booking_canceled.app
@@ -63,13 +66,32 @@ def test_a_handler_answers_with_the_failures_of_its_batch(
     assert response == {"batchItemFailures": [{"itemIdentifier": "['a record'], 9999 ms"}]}
 
 
+# failure matrix: 43
+@pytest.mark.parametrize(
+    "handler", [functions.booking_created.app, functions.booking_canceled.app, functions.booking_events.app]
+)
+def test_what_is_unexpected_escapes_a_handler_without_its_message_which_lambda_would_log(
+    handler: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> NoReturn:
+        raise KeyError("canary")
+
+    for factory in ("record_batch", "announcer"):
+        monkeypatch.setattr(bootstrap, factory, fail)
+    with pytest.raises(UnexpectedError, match=r"^KeyError at test_handlers\.py:\d+ < app\.py:\d+") as escaped:
+        handler.lambda_handler({"Records": []}, Context())
+    assert "canary" not in "".join(traceback.format_exception(escaped.value))
+
+
 @HANDLERS
-def test_what_is_unexpected_escapes_a_handler(handler: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> Batch:
-        raise ZeroDivisionError
+def test_an_error_of_ours_escapes_a_handler_as_it_is(
+    handler: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> NoReturn:
+        raise SettingsError("QUEUE_URL is not set")
 
     monkeypatch.setattr(bootstrap, "record_batch", fail)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(SettingsError, match=r"^QUEUE_URL is not set$"):
         handler.lambda_handler({"Records": []}, Context())
 
 

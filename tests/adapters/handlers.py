@@ -1,0 +1,175 @@
+"""The handlers as Lambda calls them: their events, what they print, and services that fail under them."""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import botocore.client
+import pytest
+from bookings.zoom.signature import sign
+from botocore.exceptions import ClientError
+
+from tests.adapters.deliveries import ROOT
+from tests.adapters.resources import TOKEN, Queue
+
+CANARY = "canary-7f3a"
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+CLIENT: Any = botocore.client.BaseClient  # the method that every call passes is not in its types
+
+
+@dataclass
+class Context:
+    """What Lambda passes with an invocation."""
+
+    aws_request_id: str = "request-1"
+    function_name: str = "function-1"
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:function-1"
+    remaining_ms: int = 9_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining_ms
+
+
+class Output:
+    """All that the functions print: log lines, metrics, whatever else."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self._seen = ""
+
+    def text(self) -> str:
+        captured = self._capsys.readouterr()
+        self._seen += captured.out + captured.err
+        return self._seen
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.text().splitlines() if line.startswith("{")]
+
+    def logs(self, message: str) -> list[dict[str, Any]]:
+        return [line for line in self.lines() if line.get("message") == message]
+
+    def metrics(self) -> list[dict[str, Any]]:
+        return [line for line in self.lines() if "_aws" in line]
+
+    def counts(self) -> dict[str, float]:
+        """Returns what was counted, summed over all invocations."""
+        sums: dict[str, float] = {}
+        for line in self.metrics():
+            for name in metric_names(line):
+                sums[name] = sums.get(name, 0) + sum(line[name])
+        return sums
+
+
+def metric_names(line: dict[str, Any]) -> list[str]:
+    return [
+        metric["Name"] for directive in line["_aws"]["CloudWatchMetrics"] for metric in directive["Metrics"]
+    ]
+
+
+class LiveStdout:
+    """Standard output as it is now."""
+
+    def write(self, text: str) -> None:
+        print(text, end="")
+
+    def flush(self) -> None:
+        """Has nothing to flush."""
+
+
+def http_event(
+    body: bytes, *, encoded: bool = False, headers: Mapping[str, str] | None = None, secret: str = TOKEN
+) -> dict[str, Any]:
+    """Returns the HTTP API's event for a request that Zoom signed now."""
+    event: dict[str, Any] = json.loads((ROOT / "events/lambda/webhook.json").read_text())
+    timestamp = str(int(time.time()))
+    event["headers"] |= {
+        "x-zm-request-timestamp": timestamp,
+        "x-zm-signature": sign(secret, timestamp, body),
+        "content-length": str(len(body)),
+        **(headers or {}),
+    }
+    event["isBase64Encoded"] = encoded
+    event["body"] = base64.b64encode(body).decode() if encoded else body.decode()
+    return event
+
+
+def raw(body: dict[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def sqs_event(queue: Queue, *, receives: int | None = None) -> dict[str, Any]:
+    """Returns what Lambda makes of the messages that wait in a queue."""
+    return {
+        "Records": [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message["Attributes"]
+                | ({"ApproximateReceiveCount": str(receives)} if receives else {}),
+                "messageAttributes": {},
+                "md5OfBody": message["MD5OfBody"],
+                "eventSource": "aws:sqs",
+                "eventSourceARN": queue.arn,
+                "awsRegion": "us-east-1",
+            }
+            for message in queue.receive()
+        ]
+    }
+
+
+def stream_event(table_name: str) -> dict[str, Any]:
+    """Returns what Lambda makes of the table's stream: binary values in base64."""
+    streams = boto3.client("dynamodbstreams")
+    arn = boto3.client("dynamodb").describe_table(TableName=table_name)["Table"]["LatestStreamArn"]
+    (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+    iterator = streams.get_shard_iterator(
+        StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    records = streams.get_records(ShardIterator=iterator)["Records"]
+    as_lambda: dict[str, Any] = {
+        "Records": [{name: record[name] for name in ("eventName", "dynamodb")} for record in records]
+    }
+    text = json.dumps(
+        as_lambda,
+        default=lambda value: base64.b64encode(value).decode() if isinstance(value, bytes) else str(value),
+    )
+    decoded: dict[str, Any] = json.loads(text)
+    return decoded
+
+
+def call(handler: Handler, event: dict[str, Any], context: Context | None = None) -> dict[str, Any]:
+    return handler(event, context or Context())
+
+
+class Outage:
+    """Makes calls fail inside botocore, until it is over."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._down: dict[str, str] = {}
+        self.calls: list[str] = []
+        real = CLIENT._make_api_call
+
+        def call(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
+            self.calls.append(operation)
+            if code := self._down.get(operation):
+                raise ClientError({"Error": {"Code": code, "Message": CANARY}}, operation)
+            return real(client, operation, arguments)
+
+        monkeypatch.setattr(CLIENT, "_make_api_call", call)
+
+    def of(self, operation: str, code: str = "InternalFailure") -> None:
+        self._down[operation] = code
+
+    def ends(self) -> None:
+        self._down.clear()
