@@ -53,6 +53,14 @@ def test_after_a_rotation_the_current_and_the_previous_secret_are_live(rotation:
     assert rotation.values() == [NEW, OLD]
 
 
+def test_a_stolen_secret_counts_no_longer_once_the_new_one_was_stored_twice(rotation: Rotation) -> None:
+    assert rotation.values() == [OLD]
+    for _ in range(2):
+        rotation.stored.store(NEW)
+    rotation.clock.advance(MAX_AGE.total_seconds() + 1)
+    assert OLD not in rotation.values()
+
+
 def test_a_first_secret_has_no_previous_one() -> None:
     assert Rotation(age=timedelta(0)).values() == [OLD]
 
