@@ -1,8 +1,8 @@
 """Attacks the door until somebody has seen enough: `make fuzz SECONDS=…`.
 
-The attacks by chance share the first half of the time, the targets that are guided by coverage the other one;
-those start from the corpus and go on from what earlier runs found, in `.local/fuzz/`. `--keep` takes what that
-found into the corpus, less all that covers nothing new.
+The attacks by chance share the first half of the time, the targets that are guided by coverage the other
+one; those start from the corpus and go on from what earlier runs found, in `.local/fuzz/`. `--keep` takes what
+they found into the corpus, less all that covers nothing new.
 """
 
 import argparse
@@ -29,7 +29,7 @@ FAILED, INTERRUPTED = 1, 130
 
 
 def attack(name: str, first_seed: int, *, seconds: float, tries: int | None) -> bool:
-    """Tries one attack for so long, or so often; tells what came of it, and returns whether it was repelled."""
+    """Tries one attack for so long, or so often, and returns whether it was repelled."""
     tried = ATTACKS[name]()
     started = time.monotonic()
     done = 0
@@ -90,6 +90,8 @@ def main() -> int:
         return 0 if attack(arguments.attack, arguments.seed, seconds=0, tries=1) else FAILED
     guided = importlib.util.find_spec("atheris") is not None
     if arguments.keep:
+        if not guided:
+            parser.error("--keep needs atheris, which has no wheel for this machine")
         for name in TARGETS:
             keep(name)
         return 0
@@ -100,18 +102,21 @@ def main() -> int:
     alone = arguments.attack or arguments.tries or not guided
     seconds = arguments.seconds / len(names) / (1 if alone else 2)
     try:
-        repelled = all([attack(name, first, seconds=seconds, tries=arguments.tries) for name in names])
+        failed = [name for name in names if not attack(name, first, seconds=seconds, tries=arguments.tries)]
         if not guided:
             print(
                 "NOT guided by coverage: atheris has no wheel for this machine. The corpus is in `make test`."
             )
         elif not alone:
             each = max(1, round(arguments.seconds / 2 / len(TARGETS)))
-            repelled &= all([fuzz(name, each) for name in TARGETS])
+            failed += [name for name in TARGETS if not fuzz(name, each)]
     except KeyboardInterrupt:
         return INTERRUPTED
-    print("Nothing came through, and nothing was lost." if repelled else "The door did not hold: see above.")
-    return 0 if repelled else FAILED
+    if failed:
+        print(f"The door did not hold; see above: {', '.join(failed)}.")
+        return FAILED
+    print("Nothing came through, and nothing was lost.")
+    return 0
 
 
 if __name__ == "__main__":

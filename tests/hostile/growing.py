@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 class _Quiet:
-    """All that surrounds a receiver; takes everything and does nothing, so that only the receiver is counted."""
+    """All that surrounds a receiver; takes everything and does nothing, so that nothing else is counted."""
 
     def now(self) -> datetime:
         return NOW
@@ -84,7 +84,11 @@ def _of(field: str, value: Any) -> Callable[[int], bytes]:
     per_value = len(raw(value)) + 2
 
     def make(size: int) -> bytes:
-        return raw(canceled(**{field: [value] * max(1, size // per_value)}))
+        body = canceled()
+        owner = body["payload"]["object"]
+        owner = owner["scheduled_event"] if field == "guests" else owner
+        owner[field] = [value] * max(1, size // per_value)
+        return raw(body)
 
     return make
 
