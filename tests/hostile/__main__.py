@@ -1,8 +1,8 @@
 """Attacks the door until somebody has seen enough: `make fuzz SECONDS=…`.
 
 The attacks by chance share the first half of the time, the targets that are guided by coverage the other
-one; those start from the corpus and go on from what earlier runs found, in `.local/fuzz/`. `--keep` takes what
-they found into the corpus, less all that covers nothing new.
+one; those start from the corpus and go on from what earlier runs found, in `.local/fuzz/`. `--keep` takes
+what they found into the corpus, less all that covers nothing new.
 """
 
 import argparse
