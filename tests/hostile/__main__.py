@@ -69,6 +69,7 @@ def keep(name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         merged = Path(folder) / name
         subprocess.run([*GUIDED, name, "--merge", merged], capture_output=True, check=True)
+        assert any(merged.iterdir()), "a merge that leaves nothing has gone wrong"
         shutil.rmtree(CORPUS / name)
         shutil.copytree(merged, CORPUS / name)
     sizes = [path.stat().st_size for path in (CORPUS / name).iterdir()]

@@ -39,26 +39,30 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0, help="of the fuzzer's chance; 0 for a fresh one")
     parser.add_argument("--merge", type=Path, help="write the smallest corpus with the same coverage there")
-    arguments = parser.parse_args()
+    arguments, inner = parser.parse_known_args()
     found = FOUND / arguments.target
     found.mkdir(parents=True, exist_ok=True)
     kept = CORPUS / arguments.target
     options = [f"-max_len={MAX_BYTES}", "-timeout=60", "-rss_limit_mb=4096", "-print_final_stats=1"]
-    if arguments.merge:
+    if inner:
+        options, folders = inner, []
+    elif arguments.merge:
         arguments.merge.mkdir(parents=True, exist_ok=True)
-        folders = [arguments.merge, kept, found]
         options += ["-merge=1"]
+        folders = [arguments.merge, kept, found]
     else:
-        folders = [found, kept]
         options += [
             f"-max_total_time={arguments.seconds}",
             f"-seed={arguments.seed}",
             f"-artifact_prefix={found.parent}/{arguments.target}-",
         ]
+        folders = [found, kept]
     atheris.enabled_hooks.add("RegEx")
     atheris.enabled_hooks.add("str")
+    # A merge calls itself in a shell, with options of its own, once for each input that ends a process.
+    itself = f"{sys.executable} -m tests.hostile.guided {arguments.target}"
     target = TARGETS[arguments.target]
-    atheris.Setup([sys.argv[0], *options, *map(str, folders)], target, custom_mutator=mutated)
+    atheris.Setup([itself, *options, *map(str, folders)], target, custom_mutator=mutated)
     atheris.Fuzz()
 
 
