@@ -39,8 +39,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0, help="of the fuzzer's chance; 0 for a fresh one")
     parser.add_argument("--merge", type=Path, help="write the smallest corpus with the same coverage there")
+    parser.add_argument(
+        "--found", type=Path, default=FOUND, help="where new inputs go (default: .local/fuzz)"
+    )
     arguments, inner = parser.parse_known_args()
-    found = FOUND / arguments.target
+    found = arguments.found / arguments.target
     found.mkdir(parents=True, exist_ok=True)
     kept = CORPUS / arguments.target
     options = [f"-max_len={MAX_BYTES}", "-timeout=60", "-rss_limit_mb=4096", "-print_final_stats=1"]
