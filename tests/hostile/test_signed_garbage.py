@@ -44,6 +44,20 @@ def test_no_depth_is_too_deep_to_be_refused(depth: int) -> None:
             parse_body(opening * depth)
 
 
+def test_every_character_is_taken_exactly_if_a_queue_takes_it() -> None:
+    wrong = []
+    for code in range(0x10000):
+        body = b'{"event": "x", "a": "\\u%04x"}' % code
+        taken = True
+        try:
+            parse_body(body)
+        except BodyError:
+            taken = False
+        if taken != is_usable(body):
+            wrong.append(code)
+    assert wrong == []
+
+
 @pytest.mark.parametrize(
     "body", [created(), canceled(), sample(CREATED), sample(CANCELED), {"event": "x", "a": "é🚗\t"}]
 )
