@@ -17,7 +17,7 @@ SAM := .venv-sam/.installed
 COMPILE := .venv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header $(LOCK_FLAGS)
 
-.PHONY: help install run demo test simulate exhaustive kills check format lock build deploy openapi clean
+.PHONY: help install run demo test simulate exhaustive kills fuzz check format lock build deploy openapi clean
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -41,6 +41,9 @@ exhaustive: $(DEV)  ## every interleaving, duplicate and crash point of small wo
 
 kills: $(DEV)  ## the built functions, killed at random instants; KILLS=… how often, SEED=… repeats the deliveries
 	@.venv/bin/python -m tests.kills --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
+fuzz: $(DEV)  ## hostile requests and signed garbage, on from the corpus; SECONDS=… how long
+	@.venv/bin/python -m tests.hostile --seconds $(SECONDS)
 
 check: $(DEV) $(SAM)  ## lint, types, templates, the tree's rules
 	.venv/bin/ruff check .

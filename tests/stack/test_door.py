@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import string
 import time
 from collections.abc import Callable
 
@@ -71,6 +72,58 @@ def test_the_challenge_is_no_oracle_for_signatures(stack: StackUnderTest, event_
     assert is_problem(replayed, 400)
     assert not any(would_be.encode() in answer.body for answer in (unsigned, guessed, replayed))
     assert stack.item(event_id) is None
+
+
+def spelt_out(text: str, letters: str) -> str:
+    """Returns a text as JSON writes it, with these of its letters as escapes."""
+    return "".join(f"\\u{ord(each):04x}" if each in letters else json.dumps(each)[1:-1] for each in text)
+
+
+# failure matrix: 40
+@pytest.mark.parametrize(
+    "letters", ["", ":", "v0:", string.printable], ids=["as it is", "the colons", "v0:", "everything"]
+)
+def test_whoever_attacks_by_the_challenge_gets_no_signature_and_makes_no_booking(
+    stack: StackUnderTest, event_id: str, letters: str
+) -> None:
+    # A booking short enough to be a token; what has been captured is Zoom's own challenge and our answer.
+    forged = encoded(
+        {
+            "event": "scheduler.scheduled_event_created",
+            "event_ts": 1795165200416,
+            "payload": {"object": {"scheduled_event": {"event_id": event_id}}},
+        }
+    )
+    timestamp = str(int(time.time()))
+    would_be = sign(stack.secret, timestamp, forged)
+    genuine = encoded(challenge("xys8n8PGS7mAU0m5-YJjRA"))
+    captured = {
+        "content-type": "application/json",
+        TIMESTAMP_HEADER: timestamp,
+        SIGNATURE_HEADER: sign(stack.secret, timestamp, genuine),
+    }
+    token = f"v0:{timestamp}:{forged.decode()}"
+    assert len(token) <= 256
+    wanted = encoded(challenge("TOKEN")).replace(b"TOKEN", spelt_out(token, letters).encode())
+    assert json.loads(wanted)["payload"]["plainToken"] == token
+
+    unsigned = stack.request(wanted, {"content-type": "application/json"})
+    under_the_captured_signature = stack.request(wanted, captured)
+    signed_by_zoom = stack.request(
+        wanted, captured | {SIGNATURE_HEADER: sign(stack.secret, timestamp, wanted)}
+    )
+    replayed = stack.request(genuine, captured)
+    answers = [unsigned, under_the_captured_signature, signed_by_zoom, replayed]
+    assert [answer.status for answer in answers] == [401, 401, 400, 200]
+    assert not any(would_be.removeprefix("v0=").encode() in answer.body for answer in answers)
+
+    with_the_answer = captured | {SIGNATURE_HEADER: "v0=" + replayed.json["encryptedToken"]}
+    assert is_problem(stack.request(forged, with_the_answer), 401)
+    assert is_problem(stack.request(forged, captured), 401)
+    assert stack.raw_events(event_id) == []
+
+    # With the signature that was hunted for it would have been a booking, so this is what was prevented.
+    assert stack.request(forged, captured | {SIGNATURE_HEADER: would_be}).status == 200
 
 
 # failure matrix: 40

@@ -1,0 +1,219 @@
+"""Requests that grow: each a shape that somebody may hope to be slow, made as large as is asked for.
+
+Run as a program it counts the machine instructions that the receiver takes for each of them: it does so under
+callgrind, which it tells by its client requests what belongs to which request.
+"""
+
+import ctypes
+import gc
+import json
+import mmap
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bookings.answers import Answer
+from bookings.live_secrets import LiveSecrets, SecretVersion
+from bookings.publish import Publisher
+from bookings.receive import Receiver, Request
+from bookings.settings import FanOut
+
+from tests.samples import SECRET, canceled, created, raw, signed
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+class _Quiet:
+    """All that surrounds a receiver; takes everything and does nothing, so that nothing else is counted."""
+
+    def now(self) -> datetime:
+        return NOW
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def current(self, _timeout_seconds: float) -> SecretVersion:
+        return SecretVersion(SECRET, datetime(2026, 1, 1, tzinfo=UTC))
+
+    def previous(self, _timeout_seconds: float) -> None:
+        return None
+
+    def publish(self, _envelope: Any, _timeout_seconds: float) -> None:
+        return None
+
+    def send(self, _message: Any, _timeout_seconds: float) -> None:
+        return None
+
+    def __call__(self, _name: Any) -> None:
+        return None
+
+
+def quiet_receiver() -> Receiver:
+    quiet = _Quiet()
+    return Receiver(
+        secrets=LiveSecrets(quiet, quiet, quiet),
+        publisher=Publisher(bus=quiet, queues=quiet, fan_out=FanOut.EVENT_BRIDGE, count=quiet),
+        quarantine=quiet,
+        tolerance_seconds=300,
+        clock=quiet,
+        count=quiet,
+    )
+
+
+# ── what grows ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _in_a_booking(piece: bytes, *, before: bytes = b'"', after: bytes = b'"') -> Callable[[int], bytes]:
+    """Returns a body maker: a valid booking in one of whose unknown fields a piece stands over and over."""
+    head, tail = raw(created(payment="HERE")).split(b'"HERE"')
+
+    def make(size: int) -> bytes:
+        return head + before + piece * max(1, size // len(piece)) + after + tail
+
+    return make
+
+
+def _in_a_list(piece: bytes) -> Callable[[int], bytes]:
+    return _in_a_booking(piece + b",", before=b"[", after=piece + b"]")
+
+
+def _of(field: str, value: Any) -> Callable[[int], bytes]:
+    """Returns a body maker: one value again and again in a list of the reference."""
+    per_value = len(raw(value)) + 2
+
+    def make(size: int) -> bytes:
+        body = canceled()
+        owner = body["payload"]["object"]
+        owner = owner["scheduled_event"] if field == "guests" else owner
+        owner[field] = [value] * max(1, size // per_value)
+        return raw(body)
+
+    return make
+
+
+def _many_names(size: int) -> bytes:
+    return raw(created(payment={f"field number {number}": number for number in range(size // 28)}))
+
+
+def _at_the_end(damage: bytes) -> Callable[[int], bytes]:
+    """Returns a body maker: lines and lines of good JSON, and the damage in the last one."""
+    make = _in_a_list(b'\n{"a": 1}')
+
+    def spoilt(size: int) -> bytes:
+        body = make(size)
+        return body[:-2] + damage + body[-2:]
+
+    return spoilt
+
+
+BODIES: dict[str, Callable[[int], bytes]] = {
+    "a long text": _in_a_booking(b"x"),
+    "a text of emoji": _in_a_booking("🚗".encode()),
+    "a text of escapes": _in_a_booking(rb"\u00e9"),
+    "a text of pairs of escapes": _in_a_booking(rb"\ud83d\ude97"),
+    "a text of backslashes": _in_a_booking(rb"\\"),
+    "white space": _in_a_booking(b" \n", before=b"", after=b"1"),
+    "integers": _in_a_list(b"7"),
+    "the largest integers": _in_a_list(b"9223372036854775807"),
+    "floats": _in_a_list(b"0.1"),
+    "one long integer": _in_a_booking(b"9", before=b"", after=b""),
+    "one long float": _in_a_booking(b"3", before=b"0.", after=b""),
+    "one long exponent": _in_a_booking(b"0", before=b"1e", after=b"1"),
+    "strings": _in_a_list(b'"ab"'),
+    "objects": _in_a_list(b'{"a":{}}'),
+    "lists 25 deep": _in_a_list(b"[" * 25 + b"]" * 25),
+    "open lists": _in_a_booking(b"[", before=b"", after=b""),
+    "open objects": _in_a_booking(b'{"a":', before=b"", after=b""),
+    "many names": _many_names,
+    "one name over and over": _in_a_booking(b'"a":1,', before=b"{", after=b'"a":1}'),
+    "guests": _of("guests", "ann@example.com"),
+    "guests of the wrong type": _of("guests", 7),
+    "questions with nothing in them": _of("questions_and_answers", {}),
+    "answers": _of("questions_and_answers", {"question": "?", "position": 1, "answer": ["!"]}),
+    "broken at the end": _at_the_end(b"]"),
+    "no UTF-8 at the end": _at_the_end(b"\xff"),
+    "a refused character at the end": _at_the_end(rb',"\uffff"'),
+    "an open text": lambda size: b'{"event": "' + b"x" * size,
+    "an open text of escapes": lambda size: b'{"event": "' + rb"\n" * (size // 2),
+    "no JSON": lambda size: b"x" * size,
+    "nothing but commas": lambda size: b"," * size,
+    "a long name of an event": lambda size: raw({"event": "scheduler." + "x" * size}),
+    "a blank name of an event": lambda size: raw({"event": " " * size}),
+    "another product": lambda size: raw({"event": "meeting.started", "payload": "x" * size}),
+    "a long token": lambda size: raw(
+        {"event": "endpoint.url_validation", "payload": {"plainToken": "x" * size}}
+    ),
+    "a long event id": lambda size: raw(created(event_id="x" * size)),
+    "a long e-mail address": lambda size: raw(created(invitee_email="É" * (size // 2))),
+}
+
+REQUESTS: dict[str, Callable[[int], Request]] = {
+    "unsigned": lambda size: Request({}, b"x" * size),
+    "forged": lambda size: signed(b"x" * size, NOW, secret="x" * 22),
+    "a long signature": lambda size: Request(
+        {"x-zm-request-timestamp": "1795348800", "x-zm-signature": "v0=" + "a" * size}, b"{}"
+    ),
+    "a long timestamp": lambda size: Request(
+        {"x-zm-request-timestamp": "1" * size, "x-zm-signature": "v0=" + "a" * 64}, b"{}"
+    ),
+    "a long request id": lambda size: signed(b"[]", NOW, request_id="x" * size),
+}
+
+SHAPES = [*BODIES, *REQUESTS]
+
+
+def request(shape: str, size: int) -> Request:
+    """Returns a request of about so many bytes; correctly signed, unless its shape is about that."""
+    return signed(BODIES[shape](size), NOW) if shape in BODIES else REQUESTS[shape](size)
+
+
+# ── under callgrind ──────────────────────────────────────────────────────────────────────────────────────
+
+# "The Client Request mechanism" and callgrind.h, Valgrind 3.19: four rotations of a register by 128 bits in
+# all, and an exchange of another one with itself, which no compiler writes and a processor takes for nothing.
+_MACHINE_CODE = bytes.fromhex(
+    "4889f8"  # mov rax, rdi: where the request is
+    "31d2"  # xor edx, edx: the answer where there is no Valgrind
+    "48c1c703 48c1c70d 48c1c73d 48c1c733"  # rol rdi by 3, 13, 61, 51
+    "4887db"  # xchg rbx, rbx
+    "4889d0"  # mov rax, rdx
+    "c3"  # ret
+)
+_DUMP_STATS, _ZERO_STATS, _START_INSTRUMENTATION = 0x43540000, 0x43540001, 0x43540004
+
+
+@dataclass(frozen=True)
+class _Callgrind:
+    """Callgrind, as a program that runs under it can talk to it."""
+
+    page: mmap.mmap
+
+    def ask(self, number: int) -> None:
+        address = ctypes.addressof(ctypes.c_char.from_buffer(self.page))
+        arguments = (ctypes.c_uint64 * 6)(number)
+        ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p)(address)(ctypes.addressof(arguments))
+
+
+def count_instructions(sizes: list[int]) -> None:
+    """Handles each shape at each size, and makes callgrind write what each of them took, in this order."""
+    page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    page.write(_MACHINE_CODE)
+    callgrind = _Callgrind(page)
+    receiver = quiet_receiver()
+    answers: list[Answer] = []
+    for shape in SHAPES:
+        receiver.receive(request(shape, 100))  # whatever is made once is made now
+    requests = [request(shape, size) for shape in SHAPES for size in sizes]
+    gc.disable()
+    callgrind.ask(_START_INSTRUMENTATION)
+    for each in requests:
+        callgrind.ask(_ZERO_STATS)
+        answers.append(receiver.receive(each))
+        callgrind.ask(_DUMP_STATS)
+    print(json.dumps([int(answer.status) for answer in answers]))
+
+
+if __name__ == "__main__":
+    count_instructions([int(size) for size in sys.argv[1:]])
