@@ -28,8 +28,8 @@ NOT_USED = {
 # never finds one.
 LEAST_ENTROPY = 4.0
 
-# In made-up deliveries Zoom's ids have the form of its tokens, and every test has a secret of its own; so there
-# the limit is the detector's own, and a name that sounds like a secret says nothing.
+# In made-up deliveries Zoom's ids have the form of its tokens, and every test has a secret of its own; so
+# there the limit is the detector's own, and a name that sounds like a secret says nothing.
 SAMPLES = ("tests/", "events/", "docs/openapi.yaml")
 LEAST_ENTROPY_OF_SAMPLES = 4.5
 NOT_USED_ON_SAMPLES = {"KeywordDetector"}
