@@ -5,6 +5,7 @@ PYTHON ?= python3
 PORT ?= 8080
 SECRET ?=
 SECONDS ?= 60
+MODULES ?=
 SEED ?=
 KILLS ?= 1000
 SHELL := /bin/bash
@@ -18,7 +19,7 @@ SCAN := .venv-scan/.installed
 COMPILE := .venv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header $(LOCK_FLAGS)
 
-.PHONY: help install run demo test simulate exhaustive kills check audit format lock build deploy openapi clean
+.PHONY: help install run demo test simulate exhaustive kills mutate check audit format lock build deploy openapi clean
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -42,6 +43,9 @@ exhaustive: $(DEV)  ## every interleaving, duplicate and crash point of small wo
 
 kills: $(DEV)  ## the built functions, killed at random instants; KILLS=… how often, SEED=… repeats the deliveries
 	@.venv/bin/python -m tests.kills --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
+mutate: $(DEV)  ## changes the code that decides about a booking, and sees the unit tests fail; a quarter of an hour
+	@.venv/bin/python -m tests.mutation $(MODULES)
 
 check: $(DEV) $(SAM) $(SCAN)  ## lint, types, templates, the tree's rules, scanners
 	.venv/bin/ruff check .
