@@ -116,6 +116,10 @@ def _behaviour(source: str) -> str:
             node.returns = None
         elif isinstance(node, ast.arg):
             node.annotation = None
+        elif isinstance(node, ast.arguments):
+            # A marker in the list of parameters is no operator, though cosmic-ray takes it for one.
+            node.args = [*node.posonlyargs, *node.args, *node.kwonlyargs]
+            node.posonlyargs, node.kwonlyargs = [], []
         elif isinstance(node, ast.AnnAssign) and postponed:
             node.annotation = ast.Name("object")
     return ast.dump(tree)

@@ -79,6 +79,16 @@ def test_the_fallback_tries_again_with_all_that_is_left() -> None:
     assert queues.given_seconds == [0.75, 0.25]
 
 
+def test_nobody_is_called_when_the_time_is_up() -> None:
+    clock = VirtualClock()
+    bus, queues = Way(clock, [1.25]), Way(clock, [1.0])
+
+    with pytest.raises(ServiceUnavailable):
+        publisher(bus, queues).publish(EVENT, Deadline(clock, BUDGET_SECONDS))
+
+    assert queues.given_seconds == [0.75]
+
+
 def test_what_did_not_answer_is_not_tried_again() -> None:
     clock = VirtualClock()
     bus = Way(clock, [0.1, 0.1], answered=False)

@@ -93,6 +93,21 @@ def test_a_sound_body_is_read_as_it_is(body: bytes, value: dict[str, Any]) -> No
     assert parse_body(body) == value
 
 
+def test_an_object_may_have_any_number_of_names() -> None:
+    body = {f"name {number}": number for number in range(1000)}
+    assert parse_body(json.dumps(body).encode()) == body
+
+
+def test_the_least_integer_has_one_form_however_it_was_written() -> None:
+    assert canonical_json(float(-(2**63))) == canonical_json(-(2**63)) == b"-9223372036854775808"
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_json_does_not_have_has_no_form(number: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical_json({"a": number})
+
+
 def test_a_body_may_be_nested_to_the_limit() -> None:
     assert MAX_NESTING == 32  # DynamoDB's
     assert parse_body(nested(MAX_NESTING))
