@@ -1,7 +1,7 @@
 """`merge`: every rule of a booking's state, and that no order of deliveries matters."""
 
 import itertools
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from functools import reduce
 from typing import Any
 
@@ -14,6 +14,7 @@ from bookings.booking import (
     KeptEvent,
     Kind,
     Status,
+    Tombstone,
     booking_id_of,
     event_time_text,
     expires_at,
@@ -399,3 +400,40 @@ def test_details_fill_only_what_is_missing() -> None:
     )
     assert Details(title="one").filled_from(other).invitee == other.invitee
     assert one.filled_from(Details(title="other")) == one
+
+
+# -- What it is made of -----------------------------------------------------------------------------------
+
+VALUES = {
+    Details: Details(title="First meeting"),
+    KeptEvent: KeptEvent(
+        event_time=T, digest="d", rescheduled=False, body=b"{}", details=Details(title="First")
+    ),
+    Delivery: delivery(created(T)),
+    Booking: fold([delivery(created(T))]),
+    Tombstone: Tombstone(booking_id="b", erased_at=T, revision=1),
+}
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=lambda value: type(value).__name__)
+def test_a_value_can_neither_be_changed_nor_made_by_the_order_of_its_parts(value: Any) -> None:
+    # Merging shares them between bookings; and two of their texts could change places unseen.
+    name = next(iter(type(value).__dataclass_fields__))
+    with pytest.raises(FrozenInstanceError):
+        setattr(value, name, None)
+    with pytest.raises(TypeError, match="positional"):
+        type(value)("x", T, 1)
+
+
+@pytest.mark.parametrize("kind", [KeptEvent, Delivery, Booking])
+def test_nothing_of_a_person_is_in_what_a_log_or_a_traceback_would_show(kind: type) -> None:
+    shown = repr(VALUES[kind])
+
+    assert "Details" not in shown
+    assert "body" not in shown
+    assert "First" not in shown
+
+
+def test_a_booking_keeps_its_events_as_they_are() -> None:
+    with pytest.raises(TypeError):
+        fold([delivery(created(T))]).kept[Kind.CANCELED] = VALUES[KeptEvent]  # type: ignore[index]  # tried here
