@@ -404,7 +404,7 @@ def test_details_fill_only_what_is_missing() -> None:
 
 # -- What it is made of -----------------------------------------------------------------------------------
 
-VALUES = {
+VALUES: dict[type, Any] = {
     Details: Details(title="First meeting"),
     KeptEvent: KeptEvent(
         event_time=T, digest="d", rescheduled=False, body=b"{}", details=Details(title="First")
@@ -431,9 +431,18 @@ def test_nothing_of_a_person_is_in_what_a_log_or_a_traceback_would_show(kind: ty
 
     assert "Details" not in shown
     assert "body" not in shown
-    assert "First" not in shown
+    assert str(sample(CREATED)["payload"]["object"]["invitee_email"]) not in shown
 
 
 def test_a_booking_keeps_its_events_as_they_are() -> None:
     with pytest.raises(TypeError):
         fold([delivery(created(T))]).kept[Kind.CANCELED] = VALUES[KeptEvent]  # type: ignore[index]  # tried here
+
+
+def test_a_booking_that_was_never_written_has_the_revision_nothing() -> None:
+    kept = {Kind.CREATED: VALUES[KeptEvent]}
+    booking = Booking(
+        booking_id="b", status=Status.CONFIRMED, rescheduled=False, details=Details(), kept=kept
+    )
+
+    assert (booking.revision, booking.erased_until) == (0, None)
