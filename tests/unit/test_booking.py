@@ -327,6 +327,12 @@ def test_a_booking_without_a_retention_never_expires() -> None:
     assert expires_at(fold([delivery(created(T))]), 0) is None
 
 
+def test_an_expiry_has_whole_seconds() -> None:
+    # DynamoDB deletes by whole seconds; an item with another number lives on for ever.
+    at = expires_at(fold([delivery(created(T + 500, end_date_time=None))]), 1)
+    assert (at, type(at)) == (T // 1000 + 86_400, int)
+
+
 def test_an_end_in_the_last_year_of_all_has_an_expiry_too() -> None:
     booking = fold([delivery(created(T, end_date_time="9999-12-31T23:59:59Z"))])
     assert expires_at(booking, 3650) == 253_402_300_799 + 3650 * 86_400
