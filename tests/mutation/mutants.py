@@ -119,7 +119,8 @@ def _behaviour(source: str) -> str:
         elif isinstance(node, ast.arguments):
             # A marker in the list of parameters is no operator, though cosmic-ray takes it for one.
             node.args = [*node.posonlyargs, *node.args, *node.kwonlyargs]
-            node.posonlyargs, node.kwonlyargs = [], []
+            node.defaults = [*node.defaults, *(each for each in node.kw_defaults if each is not None)]
+            node.posonlyargs, node.kwonlyargs, node.kw_defaults = [], [], []
         elif isinstance(node, ast.AnnAssign) and postponed:
             node.annotation = ast.Name("object")
     return ast.dump(tree)

@@ -16,7 +16,7 @@ PROGRAM = '''"""A program."""
 LIMIT = 3
 
 
-def within(value: int | None, values: list[int]) -> bool:
+def within(value: int | None, *, values: list[int] = []) -> bool:
     """Says so."""
     values.append(value or 0)
     return value is not None and value < LIMIT
