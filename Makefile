@@ -1,10 +1,11 @@
-# Everything is installed by itself, into .venv and .venv-sam; a second call does nothing.
+# Everything is installed by itself, into .venv, .venv-sam and .venv-scan; a second call does nothing.
 # `make` alone lists the commands.
 
 PYTHON ?= python3
 PORT ?= 8080
 SECRET ?=
 SECONDS ?= 60
+MODULES ?=
 SEED ?=
 KILLS ?= 1000
 SHELL := /bin/bash
@@ -14,10 +15,11 @@ export SAM_CLI_TELEMETRY := 0
 
 DEV := .venv/.installed
 SAM := .venv-sam/.installed
+SCAN := .venv-scan/.installed
 COMPILE := .venv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header $(LOCK_FLAGS)
 
-.PHONY: help install run demo test simulate exhaustive kills fuzz check format lock build deploy openapi clean
+.PHONY: help install run demo test simulate exhaustive kills fuzz mutate check audit format lock build deploy openapi clean
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -45,13 +47,26 @@ kills: $(DEV)  ## the built functions, killed at random instants; KILLS=… how 
 fuzz: $(DEV)  ## hostile requests and signed garbage, on from the corpus; SECONDS=… how long
 	@.venv/bin/python -m tests.hostile --seconds $(SECONDS)
 
-check: $(DEV) $(SAM)  ## lint, types, templates, the tree's rules
+mutate: $(DEV)  ## changes the code that decides about a booking, and sees the unit tests fail; a quarter of an hour
+	@.venv/bin/python -m tests.mutation $(MODULES)
+
+check: $(DEV) $(SAM) $(SCAN)  ## lint, types, templates, the tree's rules, scanners
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/cfn-lint template.yaml examples/subscriber/template.yaml
 	.venv-sam/bin/sam validate --lint
 	.venv/bin/python -m pytest -q tests/unit/test_imports.py tests/unit/test_requirements.py
+	@# What bandit rates low is ruff's rules S, which are on.
+	.venv/bin/bandit --quiet --recursive --severity-level medium layers/runtime/bookings functions cli examples
+	.venv/bin/shellcheck --enable=all .ci/run
+	.venv/bin/zizmor --quiet --offline --persona pedantic .github/workflows
+	.venv/bin/python -m tests.scanners.secrets
+	.venv/bin/python -m tests.scanners.templates
+	.venv/bin/python -m tests.scanners.audit --or-skip
+
+audit: $(DEV)  ## known vulnerabilities of the pinned packages; fails where they could not be looked up
+	@.venv/bin/python -m tests.scanners.audit
 
 format: $(DEV)  ## put the code into its form
 	.venv/bin/ruff check --fix .
@@ -71,9 +86,10 @@ lock: $(DEV)  ## renew the pinned, hashed requirements; LOCK_FLAGS=--upgrade for
 	cd layers/runtime && ../../$(COMPILE) -c ../../requirements/dev.txt requirements.in -o requirements.txt
 	cd requirements && ../$(COMPILE) -c dev.txt uv.in -o uv.txt
 	cd requirements && ../$(COMPILE) sam.in -o sam.txt
+	cd requirements && ../$(COMPILE) scan.in -o scan.txt
 
 clean:  ## remove what was built or installed here
-	rm -rf .venv .venv-sam .aws-sam .local .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-scan .aws-sam .local .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # An environment is made anew when its Python is not the one asked for, else brought up to date.
 define environment
@@ -96,4 +112,8 @@ $(DEV): requirements/dev.txt requirements/uv.txt pyproject.toml
 
 $(SAM): requirements/sam.txt requirements/uv.txt
 	$(call environment,.venv-sam,install,-r requirements/sam.txt)
+	@touch $@
+
+$(SCAN): requirements/scan.txt requirements/uv.txt
+	$(call environment,.venv-scan,install,-r requirements/scan.txt)
 	@touch $@

@@ -41,8 +41,9 @@ StackOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-# The emulator takes these for its account's root; they are no secret.
-LOCAL_CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+# The emulator takes this for its account's root, as id and as key; it is no secret.
+_LOCAL_ROOT = "test"
+LOCAL_CREDENTIALS = {"aws_access_key_id": _LOCAL_ROOT, "aws_secret_access_key": _LOCAL_ROOT}
 
 _ACCESS_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 _STALE_CREDENTIALS = {

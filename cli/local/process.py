@@ -47,7 +47,7 @@ def stack_in_a_process(
     for name, value in (parameters or {}).items():
         arguments += ["--parameter", f"{name}={value}"]
     with (directory / "output.txt").open("w", encoding="utf-8") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own command
+        process = subprocess.Popen(  # our own command
             [sys.executable, *program, *arguments],
             stdin=subprocess.PIPE,
             stdout=output,

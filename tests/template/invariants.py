@@ -1,15 +1,28 @@
 """What must hold in each stack: a function each, which yields a sentence for each thing that breaks it."""
 
+import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
-from tests.template.stacks import Stack, listed, logical
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+from jsonschema import Draft7Validator
+
+from tests.template.stacks import Stack, listed, logical, walked
 
 Invariant = Callable[[Stack], Iterator[str]]
 
 DAY = 86_400
 LEAST_RECEIVES = 5  # AWS's advice for a queue that a function reads
+MOST_RECEIVES = (
+    10  # with growing waits an outage of an hour; what is wrong by itself shall not go on for ever
+)
 VISIBILITY_PER_TIMEOUT = 6  # AWS's advice, for retries of the poller
+LEAST_CONCURRENCY = 2  # AWS's least for a mapping; new accounts have 10 for all their functions
+BATCH_SIZE = 10  # messages: SQS's most without a waiting window; records: the entries of one PutEvents
+POLICY_LANGUAGE = (
+    "2012-10-17"  # the older one, which is the default, takes `${aws:PrincipalAccount}` literally
+)
 
 # What AWS leaves no other way for: actions without a resource of their own, and names that others choose.
 STARS_AWS_FORCES = {("dynamodb:ListStreams", "*")}
@@ -34,19 +47,37 @@ def every_queue_that_is_read_has_a_dlq(stack: Stack) -> Iterator[str]:
         redrive = queues[name].get("RedrivePolicy", {})
         if logical(redrive.get("deadLetterTargetArn")) not in stack.set_aside_queues():
             yield f"{name} has no DLQ in this stack"
-        elif redrive["maxReceiveCount"] < LEAST_RECEIVES:
+        elif not LEAST_RECEIVES <= redrive["maxReceiveCount"] <= MOST_RECEIVES:
             yield f"{name} gives up after {redrive['maxReceiveCount']} receives"
+
+
+def a_queue_that_is_no_dlq_refuses_to_be_one(stack: Stack) -> Iterator[str]:
+    queues = stack.of_type("AWS::SQS::Queue")
+    dlqs = {logical(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn")) for queue in queues.values()}
+    for name in stack.set_aside_queues() - dlqs:
+        if queues[name].get("RedriveAllowPolicy") != {"redrivePermission": "denyAll"}:
+            yield f"any queue of the account may make {name} its DLQ"
+
+
+def rings_at_once(alarm: dict[str, Any], *, statistic: str, period_seconds: int) -> bool:
+    """Says whether one period in which the metric is 1 or more sets an alarm off."""
+    how = {
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "Threshold": 1,
+        "EvaluationPeriods": 1,
+        "Statistic": statistic,
+        "Period": period_seconds,
+    }
+    return how.items() <= alarm.items() and "DatapointsToAlarm" not in alarm
 
 
 def every_queue_set_aside_rings_at_the_first_message(stack: Stack) -> Iterator[str]:
     watched = {
         logical(dimension["Value"])
         for alarm in stack.of_type("AWS::CloudWatch::Alarm").values()
-        if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible"
-        and alarm["Threshold"] == 1
-        and alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
-        and alarm["Statistic"] == "Maximum"
-        and alarm["EvaluationPeriods"] == 1
+        if (alarm.get("Namespace"), alarm.get("MetricName"))
+        == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
+        and rings_at_once(alarm, statistic="Maximum", period_seconds=60)
         for dimension in alarm["Dimensions"]
         if dimension["Name"] == "QueueName"
     }
@@ -153,10 +184,14 @@ def every_mapping_reports_partial_failures(stack: Stack) -> Iterator[str]:
 def every_queue_mapping_bounds_its_concurrency(stack: Stack) -> Iterator[str]:
     for queue in stack.consumed_queues():
         for name, mapping in stack.mappings(queue).items():
-            if not mapping.get("ScalingConfig", {}).get("MaximumConcurrency"):
-                yield f"{name} may take the whole account's concurrency"
-            if mapping["BatchSize"] > 10:
-                yield f"{name} has batches that need a waiting window"
+            if mapping.get("ScalingConfig") != {"MaximumConcurrency": LEAST_CONCURRENCY}:
+                yield f"{name} may take a new account's whole concurrency"
+
+
+def every_mapping_takes_batches_that_need_no_waiting_window(stack: Stack) -> Iterator[str]:
+    for name, mapping in stack.mappings().items():
+        if mapping.get("BatchSize") != BATCH_SIZE:
+            yield f"{name} takes {mapping.get('BatchSize')} at a time"
 
 
 def a_message_stays_hidden_for_six_time_outs(stack: Stack) -> Iterator[str]:
@@ -167,8 +202,9 @@ def a_message_stays_hidden_for_six_time_outs(stack: Stack) -> Iterator[str]:
         for mapping in stack.mappings(queue).values():
             function = logical(mapping["FunctionName"])
             assert function is not None
-            if hidden < VISIBILITY_PER_TIMEOUT * functions[function]["Timeout"]:
-                yield f"{queue} hides a message for {hidden} s, less than six time-outs of {function}"
+            if hidden != VISIBILITY_PER_TIMEOUT * functions[function]["Timeout"]:
+                # Longer, and what a crash left behind waits for no reason.
+                yield f"{queue} hides a message for {hidden} s, not for six time-outs of {function}"
 
 
 def every_function_rings_when_it_fails(stack: Stack) -> Iterator[str]:
@@ -176,7 +212,7 @@ def every_function_rings_when_it_fails(stack: Stack) -> Iterator[str]:
         logical(dimension["Value"])
         for alarm in stack.of_type("AWS::CloudWatch::Alarm").values()
         if (alarm.get("Namespace"), alarm.get("MetricName")) == ("AWS/Lambda", "Errors")
-        and alarm["Threshold"] == 1
+        and rings_at_once(alarm, statistic="Sum", period_seconds=300)
         for dimension in alarm["Dimensions"]
         if dimension["Name"] == "FunctionName"
     }
@@ -215,7 +251,8 @@ def every_function_writes_a_log_of_its_own(stack: Stack) -> Iterator[str]:
         writes = [
             logical(resource)
             for of_role, statement in stack.role_statements()
-            if of_role == role and "logs:PutLogEvents" in listed(statement["Action"])
+            if of_role == role
+            and {"logs:CreateLogStream", "logs:PutLogEvents"} <= {*listed(statement["Action"])}
             for resource in listed(statement["Resource"])
         ]
         if group not in groups or group in taken:
@@ -287,6 +324,75 @@ def every_statement_says_what_it_is_for(stack: Stack) -> Iterator[str]:
             yield f"a statement of {name} has no Sid"
 
 
+def every_statement_allows_but_those_that_want_tls(stack: Stack) -> Iterator[str]:
+    without_tls = {"Bool": {"aws:SecureTransport": "false"}}
+    for name, statement in [*stack.role_statements(), *stack.resource_statements()]:
+        if statement["Effect"] != ("Deny" if statement.get("Condition") == without_tls else "Allow"):
+            yield f"{name}: {statement.get('Sid')} is of the effect {statement['Effect']}"
+
+
+def every_policy_is_written_in_the_newer_language(stack: Stack) -> Iterator[str]:
+    for name, resource in stack.resources.items():
+        for path, document in walked(resource):
+            is_policy = isinstance(document, dict) and isinstance(document.get("Statement"), list)
+            if is_policy and document.get("Version") != POLICY_LANGUAGE:
+                yield f"{name}: {'.'.join(map(str, path))} is in the policy language of 2008"
+
+
+def every_key_of_a_table_is_described_and_nothing_else(stack: Stack) -> Iterator[str]:
+    for name, table in stack.of_type("AWS::DynamoDB::Table").items():
+        keys = [
+            table["KeySchema"],
+            *(index["KeySchema"] for index in table.get("GlobalSecondaryIndexes", [])),
+        ]
+        wanted = {part["AttributeName"]: "S" for key in keys for part in key}
+        described = {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]}
+        if described != wanted:
+            yield f"{name} describes {described}, and has the keys {wanted}"
+        if table.get("BillingMode") != "PAY_PER_REQUEST":
+            yield f"{name} has a capacity that a flood of bookings may pass"
+
+
+def every_reference_leads_somewhere(stack: Stack) -> Iterator[str]:
+    known = stack.resources.keys() | stack.template.get("Parameters", {}).keys()
+    conditions = stack.template.get("Conditions", {})
+    parts = ("Resources", "Outputs", "Conditions")
+    for path, value in walked({part: stack.template.get(part, {}) for part in parts}):
+        place = ".".join(map(str, path))
+        match value:
+            case {} if not value and path[-1] != "responses":  # of a route, which SAM leaves empty
+                yield f"{place} says nothing"
+            case {"Ref": name} if name not in known and not str(name).startswith("AWS::"):
+                yield f"{place} leads to {name}, which isn't there"
+            case {"Fn::GetAtt": target} if not (
+                isinstance(target, list) and len(target) == 2 and target[0] in stack.resources
+            ):
+                yield f"{place} leads to {target}"
+            case {"Fn::Sub": text}:
+                pattern, own = (text, {}) if isinstance(text, str) else (text[0], text[1] if text[1:] else {})
+                for name in re.findall(r"\$\{([^!}.]+)", pattern):
+                    if name not in known | own.keys() and not name.startswith("AWS::"):
+                        yield f"{place} leads to {name}, which isn't there"
+            case {"Fn::If": choice} if len(choice) != 3 or choice[0] not in conditions:
+                yield f"{place} has no condition, or not both of its sides"
+            case {"Type": str(), "Condition": str(name)} if name not in conditions:
+                yield f"{place} depends on {name}, which isn't there"
+
+
+@cache
+def schema(kind: str) -> Draft7Validator:
+    """Returns CloudFormation's own schema of a type, as cfn-lint has it."""
+    return Draft7Validator(PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema)
+
+
+def what_cloudformation_demands_is_there(stack: Stack) -> Iterator[str]:
+    # The whole schema takes seconds (test_deployment.py); of what may be missing this is all there is to see.
+    for name, resource in stack.resources.items():
+        for error in schema(resource["Type"]).iter_errors(resource.get("Properties", {})):
+            if error.validator == "required":
+                yield f"{name}: {error.message}"
+
+
 def nothing_has_a_physical_name(stack: Stack) -> Iterator[str]:
     for name, resource in stack.resources.items():
         for key in resource.get("Properties", {}).keys() & NAMES:
@@ -297,6 +403,7 @@ def nothing_has_a_physical_name(stack: Stack) -> Iterator[str]:
 
 INVARIANTS: tuple[Invariant, ...] = (
     every_queue_that_is_read_has_a_dlq,
+    a_queue_that_is_no_dlq_refuses_to_be_one,
     every_queue_set_aside_rings_at_the_first_message,
     what_is_set_aside_is_kept_for_two_weeks,
     every_queue_takes_the_largest_message,
@@ -307,6 +414,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     every_table_can_be_restored,
     every_mapping_reports_partial_failures,
     every_queue_mapping_bounds_its_concurrency,
+    every_mapping_takes_batches_that_need_no_waiting_window,
     a_message_stays_hidden_for_six_time_outs,
     every_function_rings_when_it_fails,
     every_alarm_says_what_to_do_and_to_whom,
@@ -318,6 +426,11 @@ INVARIANTS: tuple[Invariant, ...] = (
     nothing_is_allowed_on_a_star,
     a_service_is_let_in_for_named_resources_of_this_stack_only,
     every_statement_says_what_it_is_for,
+    every_statement_allows_but_those_that_want_tls,
+    every_policy_is_written_in_the_newer_language,
+    every_key_of_a_table_is_described_and_nothing_else,
+    every_reference_leads_somewhere,
+    what_cloudformation_demands_is_there,
     nothing_has_a_physical_name,
 )
 """Of every stack of this project."""
@@ -403,7 +516,11 @@ BROKEN: tuple[Broken, ...] = (
         "BookingCreatedFunctionDeliveries.Properties.ScalingConfig",
         None,
     ),
-    (every_queue_mapping_bounds_its_concurrency, "BookingCreatedFunctionDeliveries.Properties.BatchSize", 11),
+    (
+        every_mapping_takes_batches_that_need_no_waiting_window,
+        "BookingCreatedFunctionDeliveries.Properties.BatchSize",
+        11,
+    ),
     (a_message_stays_hidden_for_six_time_outs, "BookingCreatedQueue.Properties.VisibilityTimeout", 59),
     (a_message_stays_hidden_for_six_time_outs, "BookingCanceledFunction.Properties.Timeout", 11),
     (every_function_rings_when_it_fails, "WebhookErrorAlarm", None),
@@ -484,6 +601,34 @@ BROKEN: tuple[Broken, ...] = (
         "BookingEventsRole.Properties.Policies.0.PolicyDocument.Statement.1.Sid",
         None,
     ),
+    (a_queue_that_is_no_dlq_refuses_to_be_one, "QuarantineQueue.Properties.RedriveAllowPolicy", None),
+    (
+        every_statement_allows_but_those_that_want_tls,
+        "WebhookRole.Properties.Policies.0.PolicyDocument.Statement.0.Effect",
+        "Deny",
+    ),
+    (
+        every_policy_is_written_in_the_newer_language,
+        "WebhookRole.Properties.Policies.0.PolicyDocument.Version",
+        None,
+    ),
+    (
+        every_policy_is_written_in_the_newer_language,
+        "AlarmTopicPolicy.Properties.PolicyDocument.Version",
+        None,
+    ),
+    (
+        every_key_of_a_table_is_described_and_nothing_else,
+        "BookingsTable.Properties.AttributeDefinitions.2.AttributeType",
+        "N",
+    ),
+    (every_key_of_a_table_is_described_and_nothing_else, "BookingsTable.Properties.BillingMode", None),
+    (every_reference_leads_somewhere, "BookingBus", None),
+    (every_reference_leads_somewhere, "AlarmEmailSubscription.Condition", "AlarmsGoByLetter"),
+    (every_reference_leads_somewhere, "BookingBus.Properties.Name", {"Fn::Sub": "${Stack}-bookings"}),
+    (every_reference_leads_somewhere, "BookingCreatedRule.Properties.Targets.0.Arn.Fn::GetAtt.1", None),
+    (every_reference_leads_somewhere, "WebhookFunction.Properties.LoggingConfig", {}),
+    (what_cloudformation_demands_is_there, "WebhookApiApiGatewayDefaultStage.Properties.StageName", None),
     (nothing_has_a_physical_name, "BookingsTable.Properties", {"TableName": "bookings"}),
     (
         nothing_has_a_physical_name,

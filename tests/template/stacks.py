@@ -105,6 +105,18 @@ def logical(value: object) -> str | None:
             return None
 
 
+def walked(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Yields everything in a template with its path, what holds it before it."""
+    pairs: list[tuple[str | int, Any]] = []
+    if isinstance(node, dict):
+        pairs = list(node.items())
+    elif isinstance(node, list):
+        pairs = list(enumerate(node))
+    for key, value in pairs:
+        yield (*path, key), value
+        yield from walked(value, (*path, key))
+
+
 def listed(value: Any) -> list[Any]:
     """Returns a policy's value as the list it stands for."""
     return value if isinstance(value, list) else [value]

@@ -10,6 +10,7 @@ import pytest
 from bookings.batch import FIRST_DELAY_SECONDS
 from bookings.receive import MAX_BODY_BYTES
 from bookings.settings import BookingEventsSettings, BookingSettings, WebhookSettings
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from tests.template.stacks import BOOKINGS, ROOT, Stack, listed, logical, source, stack
 
@@ -52,11 +53,34 @@ PARAMETERS = {
     "SubscriberAccountIds": "",
     "DeletionProtection": "false",
 }
+# What CloudFormation takes for a parameter's value, but for the patterns, which another test tries out.
+TAKEN = {
+    "ZoomSecretToken": {"Type": "String"},
+    "FanOut": {"Type": "String", "AllowedValues": ["EventBridge", "SQS"]},
+    "SignatureToleranceSeconds": {"Type": "Number", "MinValue": 30, "MaxValue": 3600},
+    "BookingRetentionDays": {"Type": "Number", "MinValue": 0, "MaxValue": 3650},
+    "ArchiveRetentionDays": {"Type": "Number", "MinValue": 1, "MaxValue": 3650},
+    "ShareAccessLinks": {"Type": "String", "AllowedValues": ["true", "false"]},
+    "AlarmEmail": {"Type": "String"},
+    "SubscriberAccountIds": {"Type": "CommaDelimitedList"},
+    "DeletionProtection": {"Type": "String", "AllowedValues": ["true", "false"]},
+}
 OUTPUTS = {
-    "WebhookUrl", "EventBusName", "EventBusArn", "BookingsTableName", "BookingCreatedQueueUrl",
-    "BookingCreatedDLQUrl", "BookingCanceledQueueUrl", "BookingCanceledDLQUrl", "BookingEventsDLQUrl",
-    "QuarantineQueueUrl", "ZoomSecretArn", "DashboardUrl",
-}  # fmt: skip
+    "WebhookUrl": {
+        "Fn::Sub": "https://${WebhookApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/webhooks/zoom"
+    },
+    "EventBusName": {"Ref": "BookingBus"},
+    "EventBusArn": {"Fn::GetAtt": ["BookingBus", "Arn"]},
+    "BookingsTableName": {"Ref": "BookingsTable"},
+    "BookingCreatedQueueUrl": {"Ref": "BookingCreatedQueue"},
+    "BookingCreatedDLQUrl": {"Ref": "BookingCreatedDLQ"},
+    "BookingCanceledQueueUrl": {"Ref": "BookingCanceledQueue"},
+    "BookingCanceledDLQUrl": {"Ref": "BookingCanceledDLQ"},
+    "BookingEventsDLQUrl": {"Ref": "BookingEventsDLQ"},
+    "QuarantineQueueUrl": {"Ref": "QuarantineQueue"},
+    "ZoomSecretArn": {"Fn::GetAtt": ["ZoomSecret", "Id"]},
+}
+OTHER_OUTPUTS = {"DashboardUrl"}  # an address of the console, which changes with it
 HANDLER_MAY = {
     ("sqs:ReceiveMessage", "{kind}Queue"),
     ("sqs:DeleteMessage", "{kind}Queue"),
@@ -109,6 +133,33 @@ def test_the_parameters_are_those_of_the_contract() -> None:
     assert all(parameter["Description"] for parameter in parameters.values())
 
 
+@pytest.mark.parametrize(("name", "taken"), TAKEN.items())
+def test_a_parameter_takes_the_values_of_the_contract(name: str, taken: dict[str, Any]) -> None:
+    parameter = source(BOOKINGS)["Parameters"][name]
+
+    assert {key: parameter.get(key) for key in ("Type", "MinValue", "MaxValue", "AllowedValues")} == {
+        "MinValue": None, "MaxValue": None, "AllowedValues": None, **taken,
+    }  # fmt: skip
+
+
+def test_logs_may_be_kept_for_as_long_as_cloudwatch_can() -> None:
+    parameter = source(BOOKINGS)["Parameters"]["LogRetentionDays"]
+    group = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", "AWS::Logs::LogGroup").schema
+
+    assert parameter["Type"] == "Number"
+    assert parameter["AllowedValues"] == group["properties"]["RetentionInDays"]["enum"]
+
+
+def test_the_conditions_ask_whether_the_parameter_was_given() -> None:
+    def given(value: object) -> dict[str, Any]:
+        return {"Fn::Not": [{"Fn::Equals": [value, ""]}]}
+
+    assert stack(BOOKINGS).template["Conditions"] == {
+        "AlarmsGoByEmail": given({"Ref": "AlarmEmail"}),
+        "OtherAccountsSubscribe": given({"Fn::Join": ["", {"Ref": "SubscriberAccountIds"}]}),
+    }
+
+
 def test_the_secret_token_is_hidden_and_has_no_default() -> None:
     token = source(BOOKINGS)["Parameters"]["ZoomSecretToken"]
 
@@ -150,7 +201,9 @@ def test_every_parameter_has_a_label_and_a_place_in_the_form() -> None:
 def test_the_outputs_are_those_of_the_contract() -> None:
     outputs = stack(BOOKINGS).template["Outputs"]
 
-    assert outputs.keys() >= OUTPUTS
+    assert outputs.keys() == OUTPUTS.keys() | OTHER_OUTPUTS
+    assert {name: outputs[name]["Value"] for name in OUTPUTS} == OUTPUTS
+    assert "${Dashboard}" in outputs["DashboardUrl"]["Value"]["Fn::Sub"]
     assert all(output["Description"] for output in outputs.values())
 
 
@@ -166,7 +219,7 @@ def test_the_readme_names_a_parameter_with_its_default(parameter: str, default: 
     assert row.split("|")[2].strip() == cell
 
 
-@pytest.mark.parametrize("output", sorted(OUTPUTS))
+@pytest.mark.parametrize("output", sorted(OUTPUTS.keys() | OTHER_OUTPUTS))
 def test_the_readme_names_an_output(output: str) -> None:
     assert f"`{output}`" in README.read_text()
 
@@ -263,13 +316,51 @@ def test_only_that_route_may_call_the_function() -> None:
 
     assert logical(permission["FunctionName"]) == "WebhookFunction"
     assert permission["Principal"] == "apigateway.amazonaws.com"
-    assert "/POST/webhooks/zoom" in json.dumps(permission["SourceArn"])
+    assert permission["Action"] == "lambda:InvokeFunction"
+    arn, values = permission["SourceArn"]["Fn::Sub"]
+    assert arn.endswith(":${__ApiId__}/${__Stage__}/POST/webhooks/zoom")
+    assert values == {"__ApiId__": {"Ref": "WebhookApi"}, "__Stage__": "*"}
+
+
+def test_every_deployment_is_live_at_once_and_with_warnings_there_is_none() -> None:
+    (api,) = stack(BOOKINGS).of_type("AWS::ApiGatewayV2::Api").values()
+    (stage,) = stack(BOOKINGS).of_type("AWS::ApiGatewayV2::Stage").values()
+
+    assert api["FailOnWarnings"] is True
+    assert (stage["ApiId"], stage["StageName"], stage["AutoDeploy"]) == (
+        {"Ref": "WebhookApi"},
+        "$default",
+        True,
+    )
+
+
+def test_logs_are_found_by_the_names_of_what_writes_them() -> None:
+    groups = {
+        name: group["LogGroupName"] for name, group in stack(BOOKINGS).of_type("AWS::Logs::LogGroup").items()
+    }
+    of_functions = {
+        function.replace("Function", "LogGroup"): f"/aws/lambda/${{AWS::StackName}}-{service}"
+        for function, service in SERVICES.items()
+    }
+    # Under /aws/vendedlogs/ one permission to write is enough for all.
+    of_the_api = {"WebhookApiLogGroup": "/aws/vendedlogs/apis/${AWS::StackName}-webhook"}
+
+    assert groups == {name: {"Fn::Sub": text} for name, text in (of_functions | of_the_api).items()}
+
+
+def test_all_logs_are_kept_for_as_long_as_is_said() -> None:
+    kept = {
+        group["RetentionInDays"]["Ref"] for group in stack(BOOKINGS).of_type("AWS::Logs::LogGroup").values()
+    }
+
+    assert kept == {"LogRetentionDays"}
 
 
 def test_the_access_log_holds_nothing_of_a_person() -> None:
     (stage,) = stack(BOOKINGS).of_type("AWS::ApiGatewayV2::Stage").values()
     line = json.loads(stage["AccessLogSettings"]["Format"])
 
+    assert stage["AccessLogSettings"]["DestinationArn"] == {"Fn::GetAtt": ["WebhookApiLogGroup", "Arn"]}
     assert {str(value).removeprefix("$context.") for value in line.values()} <= MAY_BE_LOGGED
     assert {"requestId", "status", "latency", "integrationError"} <= line.keys()
 
@@ -308,6 +399,11 @@ def test_other_accounts_may_make_rules_for_booking_events_and_nothing_else() -> 
     for name, statement in statements.items():
         assert statement["Principal"] == {"AWS": {"Ref": "SubscriberAccountIds"}}
         assert stack(BOOKINGS).resources[name]["Condition"] == "OtherAccountsSubscribe"
+        assert policies[name]["EventBusName"] == {"Ref": "BookingBus"}
+        # The rules of this bus alone, by whichever name.
+        assert statement["Resource"] == {
+            "Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${BookingBus}/*"
+        }
 
 
 def test_the_archive_keeps_deliveries_of_the_bus_for_as_long_as_it_is_told() -> None:

@@ -73,6 +73,16 @@ def test_a_delivery_that_has_no_handler_is_only_archived() -> None:
     assert matching(BOOKINGS, delivery("scheduler.something_new")) == ["DeliveryArchive"]
 
 
+@pytest.mark.parametrize("name", [CREATED, CANCELED])
+def test_a_delivery_in_name_only_goes_nowhere(name: str) -> None:
+    # The bus lets nobody else publish today; whoever will be let, speaks for himself and not for Zoom.
+    assert matching(BOOKINGS, on_the_bus(Envelope("somebody.else", name, "{}"))) == []
+
+
+def test_a_subscriber_hears_of_no_event_that_it_does_not_know() -> None:
+    assert matching(SUBSCRIBER, booking_event("BookingArchived")) == []
+
+
 @pytest.mark.parametrize("event_id", [REAL, CHECK])
 @pytest.mark.parametrize("name", EventType)
 def test_a_booking_event_never_comes_back_to_us(name: str, event_id: str) -> None:

@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -28,15 +29,49 @@ OF_AWS = {
     ("AWS/ApiGateway", "5xx"): ("ApiId", "AWS::ApiGatewayV2::Api"),
     ("AWS/ApiGateway", "Latency"): ("ApiId", "AWS::ApiGatewayV2::Api"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What sets an alarm off: a metric that is `threshold` or more in enough periods."""
+
+    namespace: object
+    metric: str
+    dimension: tuple[str, object]
+    statistic: str
+    period_seconds: int
+    threshold: int
+    periods: int = 1
+    of_them: int | None = None
+
+
+def of_the_webhook(count: Count, period_seconds: int = 300, **when: int) -> Watch:
+    return Watch(OURS, count, ("service", "webhook"), "Sum", period_seconds, 1, **when)
+
+
+def age_of(queue: str) -> Watch:
+    oldest, name = "ApproximateAgeOfOldestMessage", {"Fn::GetAtt": [queue, "QueueName"]}
+    return Watch("AWS/SQS", oldest, ("QueueName", name), "Maximum", 60, 900)
+
+
 # What a person must hear of though nothing is set aside by it, and how soon.
 WATCHED = {
-    "WebhookServerErrorAlarm": ("5xx", 2),
-    "FallbackUsedAlarm": (Count.FALLBACK_USED, None),
-    "SecretUnavailableAlarm": (Count.SECRET_UNAVAILABLE, None),
-    "SignatureMismatchAlarm": (Count.SIGNATURE_MISMATCH, 2),
-    "BookingCreatedQueueAgeAlarm": ("ApproximateAgeOfOldestMessage", None),
-    "BookingCanceledQueueAgeAlarm": ("ApproximateAgeOfOldestMessage", None),
-    "BookingEventsDelayAlarm": ("IteratorAge", None),
+    "WebhookServerErrorAlarm": Watch(
+        "AWS/ApiGateway", "5xx", ("ApiId", {"Ref": "WebhookApi"}), "Sum", 300, 1, periods=12, of_them=2
+    ),
+    "FallbackUsedAlarm": of_the_webhook(Count.FALLBACK_USED),
+    "SecretUnavailableAlarm": of_the_webhook(Count.SECRET_UNAVAILABLE, 60),
+    "SignatureMismatchAlarm": of_the_webhook(Count.SIGNATURE_MISMATCH, periods=288, of_them=2),
+    "BookingCreatedQueueAgeAlarm": age_of("BookingCreatedQueue"),
+    "BookingCanceledQueueAgeAlarm": age_of("BookingCanceledQueue"),
+    "BookingEventsDelayAlarm": Watch(
+        "AWS/Lambda",
+        "IteratorAge",
+        ("FunctionName", {"Ref": "BookingEventsFunction"}),
+        "Maximum",
+        60,
+        900_000,
+    ),
 }
 
 type Metric = tuple[str, str, dict[str, str]]
@@ -122,11 +157,51 @@ def test_a_function_publishes_under_the_name_that_is_watched(service: str, funct
 
 
 @pytest.mark.parametrize(("alarm", "watched"), WATCHED.items())
-def test_what_a_person_must_hear_of_is_watched(alarm: str, watched: tuple[str, int | None]) -> None:
+def test_what_a_person_must_hear_of_is_watched(alarm: str, watched: Watch) -> None:
     # failure matrix: 12, 13, 14, 28, 31
     properties = alarms()[alarm]
+    (dimension,) = properties["Dimensions"]
 
-    assert (properties["MetricName"], properties.get("DatapointsToAlarm")) == watched
+    assert properties["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    assert watched == Watch(
+        namespace=properties["Namespace"],
+        metric=properties["MetricName"],
+        dimension=(dimension["Name"], dimension["Value"]),
+        statistic=properties["Statistic"],
+        period_seconds=properties["Period"],
+        threshold=properties["Threshold"],
+        periods=properties["EvaluationPeriods"],
+        of_them=properties.get("DatapointsToAlarm"),
+    )
+
+
+def test_what_was_published_is_held_against_what_came_into_the_two_queues() -> None:
+    properties = alarms()["DeliveriesVanishAlarm"]
+    metrics = {each["Id"]: each["MetricStat"] for each in properties["Metrics"] if "MetricStat" in each}
+    created, canceled = (
+        {
+            "Namespace": "AWS/SQS",
+            "MetricName": "NumberOfMessagesSent",
+            "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}],
+        }
+        for queue in ("BookingCreatedQueue", "BookingCanceledQueue")
+    )
+    published = {
+        "Namespace": OURS,
+        "MetricName": Count.DELIVERY_PUBLISHED,
+        "Dimensions": [{"Name": "service", "Value": "webhook"}],
+    }
+    by_the_hour = {"Period": 3600, "Stat": "Sum"}
+
+    assert metrics == {
+        "published": {"Metric": published, **by_the_hour},
+        "created": {"Metric": created, **by_the_hour},
+        "canceled": {"Metric": canceled, **by_the_hour},
+    }
+    assert properties["EvaluationPeriods"] == 1
+    assert [each for each in properties["Metrics"] if each.get("ReturnData", True)] == [
+        properties["Metrics"][0]
+    ]
 
 
 @pytest.mark.parametrize(
@@ -221,11 +296,16 @@ def test_alarms_go_to_the_topic_which_cloudwatch_may_use_and_a_person_reads() ->
     assert "KmsMasterKeyId" not in stack(BOOKINGS).properties("AlarmTopic")
     allowed = stack(BOOKINGS).properties("AlarmTopicPolicy")["PolicyDocument"]["Statement"][0]
     assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert (allowed["Action"], allowed["Resource"]) == ("sns:Publish", topic)
     assert allowed["Condition"] == {
         "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
         "ArnEquals": {"aws:SourceArn": [{"Fn::GetAtt": [name, "Arn"]} for name in alarms()]},
     }
-    assert subscription["Properties"]["Endpoint"] == {"Ref": "AlarmEmail"}
+    assert subscription["Properties"] == {
+        "TopicArn": topic,
+        "Protocol": "email",
+        "Endpoint": {"Ref": "AlarmEmail"},
+    }
     assert subscription["Condition"] == "AlarmsGoByEmail"
 
 

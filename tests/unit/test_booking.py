@@ -1,7 +1,7 @@
 """`merge`: every rule of a booking's state, and that no order of deliveries matters."""
 
 import itertools
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from functools import reduce
 from typing import Any
 
@@ -14,6 +14,7 @@ from bookings.booking import (
     KeptEvent,
     Kind,
     Status,
+    Tombstone,
     booking_id_of,
     event_time_text,
     expires_at,
@@ -326,6 +327,12 @@ def test_a_booking_without_a_retention_never_expires() -> None:
     assert expires_at(fold([delivery(created(T))]), 0) is None
 
 
+def test_an_expiry_has_whole_seconds() -> None:
+    # DynamoDB deletes by whole seconds; an item with another number lives on for ever.
+    at = expires_at(fold([delivery(created(T + 500, end_date_time=None))]), 1)
+    assert (at, type(at)) == (T // 1000 + 86_400, int)
+
+
 def test_an_end_in_the_last_year_of_all_has_an_expiry_too() -> None:
     booking = fold([delivery(created(T, end_date_time="9999-12-31T23:59:59Z"))])
     assert expires_at(booking, 3650) == 253_402_300_799 + 3650 * 86_400
@@ -399,3 +406,49 @@ def test_details_fill_only_what_is_missing() -> None:
     )
     assert Details(title="one").filled_from(other).invitee == other.invitee
     assert one.filled_from(Details(title="other")) == one
+
+
+# -- What it is made of -----------------------------------------------------------------------------------
+
+VALUES: dict[type, Any] = {
+    Details: Details(title="First meeting"),
+    KeptEvent: KeptEvent(
+        event_time=T, digest="d", rescheduled=False, body=b"{}", details=Details(title="First")
+    ),
+    Delivery: delivery(created(T)),
+    Booking: fold([delivery(created(T))]),
+    Tombstone: Tombstone(booking_id="b", erased_at=T, revision=1),
+}
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=lambda value: type(value).__name__)
+def test_a_value_can_neither_be_changed_nor_made_by_the_order_of_its_parts(value: Any) -> None:
+    # Merging shares them between bookings; and two of their texts could change places unseen.
+    names = list(type(value).__dataclass_fields__)
+    with pytest.raises(FrozenInstanceError):
+        setattr(value, names[0], None)
+    with pytest.raises(TypeError, match="takes 1 positional argument"):
+        type(value)(*(getattr(value, name) for name in names))
+
+
+@pytest.mark.parametrize("kind", [KeptEvent, Delivery, Booking])
+def test_nothing_of_a_person_is_in_what_a_log_or_a_traceback_would_show(kind: type) -> None:
+    shown = repr(VALUES[kind])
+
+    assert "Details" not in shown
+    assert "body" not in shown
+    assert str(sample(CREATED)["payload"]["object"]["invitee_email"]) not in shown
+
+
+def test_a_booking_keeps_its_events_as_they_are() -> None:
+    with pytest.raises(TypeError):
+        fold([delivery(created(T))]).kept[Kind.CANCELED] = VALUES[KeptEvent]  # type: ignore[index]  # tried here
+
+
+def test_a_booking_that_was_never_written_has_the_revision_nothing() -> None:
+    kept = {Kind.CREATED: VALUES[KeptEvent]}
+    booking = Booking(
+        booking_id="b", status=Status.CONFIRMED, rescheduled=False, details=Details(), kept=kept
+    )
+
+    assert (booking.revision, booking.erased_until) == (0, None)

@@ -27,6 +27,14 @@ def test_every_requirement_is_pinned_and_hashed(lock: Path) -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_a_lock_holds_nothing_but_pins_hashes_and_who_wants_them(lock: Path) -> None:
+    # The secret scanner leaves these files out.
+    pin = r"[A-Za-z0-9._-]+(\[[a-z0-9,_-]+\])?==\S+( ; [^\\]+)? \\"
+    form = rf"{pin}|    --hash=sha256:[0-9a-f]{{64}}( \\)?|    #[ -].*"
+    assert [line for line in lock.read_text().splitlines() if not re.fullmatch(form, line)] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 def test_no_lock_names_a_host(lock: Path) -> None:
     assert "://" not in lock.read_text()
     assert "--index-url" not in lock.read_text()
@@ -47,6 +55,11 @@ def test_the_emulators_environment_and_the_sam_clis_are_two() -> None:
     assert "ministack" in pins(ROOT / "requirements/dev.txt")
     assert "aws-sam-cli" not in pins(ROOT / "requirements/dev.txt")
     assert "aws-sam-cli" in pins(ROOT / "requirements/sam.txt")
+
+
+def test_the_scanner_of_the_templates_has_an_environment_of_its_own() -> None:
+    assert "checkov" in pins(ROOT / "requirements/scan.txt")
+    assert "checkov" not in pins(ROOT / "requirements/dev.txt")
 
 
 def test_one_python_everywhere() -> None:

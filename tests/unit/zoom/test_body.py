@@ -49,6 +49,7 @@ def nested(depth: int) -> bytes:
         (b'{"a": -9223372036854775809}', "beyond 64 bits"),
         (b'{"a": ' + b"9" * 10_000 + b"}", "beyond 64 bits"),
         (nested(MAX_NESTING + 1), "levels deep"),
+        (b'{"a":' + b"[" * MAX_NESTING + b"]" * MAX_NESTING + b"}", "levels deep"),
         (b'{"a":' * 120_000 + b"1" + b"}" * 120_000, "levels deep"),
         (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "levels deep"),
     ],
@@ -92,7 +93,23 @@ def test_a_sound_body_is_read_as_it_is(body: bytes, value: dict[str, Any]) -> No
     assert parse_body(body) == value
 
 
+def test_an_object_may_have_any_number_of_names() -> None:
+    body = {f"name {number}": number for number in range(1000)}
+    assert parse_body(json.dumps(body).encode()) == body
+
+
+def test_the_least_integer_has_one_form_however_it_was_written() -> None:
+    assert canonical_json(float(-(2**63))) == canonical_json(-(2**63)) == b"-9223372036854775808"
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_json_does_not_have_has_no_form(number: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical_json({"a": number})
+
+
 def test_a_body_may_be_nested_to_the_limit() -> None:
+    assert MAX_NESTING == 32  # DynamoDB's
     assert parse_body(nested(MAX_NESTING))
     assert parse_body(b'{"a":' + b"[" * (MAX_NESTING - 1) + b"]" * (MAX_NESTING - 1) + b"}")
 

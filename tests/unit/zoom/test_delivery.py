@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from bookings.zoom.delivery import (
     details_of_kept,
     event_id_of,
     event_time_of,
+    identify,
     to_delivery,
 )
 from bookings.zoom.events import CANCELED, CREATED, UnknownEvent
@@ -327,3 +329,17 @@ def test_the_kept_body_tells_the_same_details_as_the_delivery(changes: dict[str,
     assert event.body
     assert details_of_kept(event.body) == event.details
     assert body == before
+
+
+def test_an_identity_stays_as_it_was_found() -> None:
+    with pytest.raises(FrozenInstanceError):
+        identify(created()).booking_id = "another"  # type: ignore[misc]  # that is what is tried
+
+
+def test_an_account_and_its_host_are_those_of_the_payload() -> None:
+    body = created()
+    body["payload"] |= {"account_id": "account-1", "user_id": "host-1"}
+
+    details = to_delivery(body).event.details
+    assert details is not None
+    assert (details.account_id, details.host_user_id) == ("account-1", "host-1")

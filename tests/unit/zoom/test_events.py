@@ -408,3 +408,13 @@ def test_an_event_can_not_be_changed() -> None:
 
     with pytest.raises(ValidationError):
         event.event_ts = 2  # type: ignore[misc]  # the very thing that is refused
+
+
+@pytest.mark.parametrize(("wrong", "told"), [(1000, 1000), (1001, 1)])
+def test_a_thousand_errors_are_told_one_by_one_and_more_of_them_counted(wrong: int, told: int) -> None:
+    body = copy.deepcopy(SAMPLES[CREATED])
+    body["payload"]["object"]["scheduled_event"]["guests"] = [None] * wrong
+
+    with pytest.raises(ValidationError) as caught:
+        parse_event(body)
+    assert len(field_errors(caught.value)) == told
