@@ -626,8 +626,8 @@ _OF_SECRETS = (
         replacements=(
             Replace(
                 SECRETS,
-                "            self._count(Count.SECRET_REFRESH_FAILED)\n            return False\n",
-                "            self._count(Count.SECRET_REFRESH_FAILED)\n            raise\n",
+                "            self._count(Count.REFRESH_FAILED)\n            return False\n",
+                "            self._count(Count.REFRESH_FAILED)\n            raise\n",
             ),
         ),
         caught_by=by_tests(
@@ -671,9 +671,8 @@ _OF_SECRETS = (
         replacements=(
             Replace(
                 SECRETS,
-                "            self._count(Count.SECRET_REFRESH_FAILED)\n",
-                "            self._count(Count.SECRET_REFRESH_FAILED)\n"
-                "            self._refreshed_at = None\n",
+                "            self._count(Count.REFRESH_FAILED)\n",
+                "            self._count(Count.REFRESH_FAILED)\n            self._refreshed_at = None\n",
             ),
         ),
         caught_by=by_tests("unit/test_live_secrets.py::test_a_refresh_that_fails_counts_as_one_too"),

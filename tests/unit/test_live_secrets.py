@@ -148,7 +148,7 @@ def test_while_secrets_cannot_be_read_those_known_go_on_and_it_is_counted(
     rotation.clock.advance(MAX_AGE.total_seconds() + 1)
     assert rotation.values() == [OLD]
     assert rotation.values() == [OLD]
-    assert rotation.counts.all == {Count.SECRET_REFRESH_FAILED: 1}
+    assert rotation.counts.all == {Count.REFRESH_FAILED: 1}
     rotation.stored.trouble = None
     rotation.stored.store(NEW)
     rotation.clock.advance(MIN_REFRESH.total_seconds())

@@ -51,7 +51,7 @@ FORGERS = "a-forgers-own-secret-22"
 UNUSABLE = ("", "   ", "fifteen-letters")
 
 ACCEPTED, REFUSED, ASKED_FOR_AGAIN = 204, 401, 503
-COUNTED_AS = {REFUSED: Count.SIGNATURE_MISMATCH, ASKED_FOR_AGAIN: Count.SECRET_UNAVAILABLE}
+COUNTED_AS = {REFUSED: Count.SIGNATURE_MISMATCH, ASKED_FOR_AGAIN: Count.NOTHING_TO_VERIFY_WITH}
 """The metrics that alarms are on: SignatureMismatchAlarm and SecretUnavailableAlarm."""
 
 
@@ -282,7 +282,7 @@ class Timeline:
     def _posted(self, process: Process, secret: str) -> int:
         before = Counter(process.counts.all)
         status = int(process.receiver.receive(signed(BODY, self.clock.now(), secret=secret)).status)
-        counted = process.counts.all - before - Counter([Count.SECRET_REFRESH_FAILED, Count.OTHER_PRODUCT])
+        counted = process.counts.all - before - Counter([Count.REFRESH_FAILED, Count.OTHER_PRODUCT])
         self.check(counted == Counter(filter(None, [COUNTED_AS.get(status)])), f"{status}: {counted}")
         self.check(process.bus.calls == 0, "it called another service")
         if status == ASKED_FOR_AGAIN:

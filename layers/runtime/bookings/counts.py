@@ -1,16 +1,11 @@
 """What the functions count: the names of all metrics, on which the dashboard and the alarms rely."""
 
 from collections.abc import Callable
-from enum import StrEnum, auto
+from enum import StrEnum
 
 
 class Count(StrEnum):
     """One metric each, unit Count, in the namespace and with the `service` dimension the template sets."""
-
-    @staticmethod
-    def _generate_next_value_(name: str, *_: object) -> str:
-        """Returns the metric's name, for members whose name beside a text would look like a stored secret."""
-        return name.title().replace("_", "")
 
     # webhook
     DELIVERY_PUBLISHED = "DeliveryPublished"  # durable on the bus or in a queue, answered 200
@@ -25,8 +20,8 @@ class Count(StrEnum):
     SIGNATURE_MALFORMED = "SignatureMalformed"  # missing, misshapen, or outside the window
     SIGNATURE_MISMATCH = "SignatureMismatch"  # well-formed and in time, made with another secret
     TOO_LARGE = "TooLarge"
-    SECRET_REFRESH_FAILED = auto()  # SecretRefreshFailed: the cached secret goes on
-    SECRET_UNAVAILABLE = auto()  # SecretUnavailable: none, unusable, or outdated; answered 503
+    REFRESH_FAILED = "SecretRefreshFailed"  # of the secret; the cached one goes on
+    NOTHING_TO_VERIFY_WITH = "SecretUnavailable"  # none, unusable, or outdated; answered 503
     # the two handlers
     BOOKING_WRITTEN = "BookingWritten"
     DUPLICATE = "Duplicate"  # already merged

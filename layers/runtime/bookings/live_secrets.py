@@ -104,7 +104,7 @@ class LiveSecrets:
         try:
             self._known = self._read(deadline)
         except _Unreadable:
-            self._count(Count.SECRET_REFRESH_FAILED)
+            self._count(Count.REFRESH_FAILED)
             return False
         return True
 

@@ -117,7 +117,7 @@ class Receiver:
                 log={"outcome": "refused", "reason": type(error).__name__},
             )
         except SecretUnavailable:
-            self._count(Count.SECRET_UNAVAILABLE)
+            self._count(Count.NOTHING_TO_VERIFY_WITH)
             return unavailable("secret_unavailable")
         request_id = valid_request_id(request.headers.get(REQUEST_ID_HEADER))
         log = {"zoom_request_id": request_id} if request_id else {}
