@@ -39,6 +39,7 @@ from tests.aws import dynamodb, events, sqs
 from tests.aws.errors import AWSError
 from tests.aws.worlds import CheckedClient, StrictWorld
 from tests.fakes import NOW
+from tests.leaks import WATCH
 
 TABLE = "bookings"
 
