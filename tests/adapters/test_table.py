@@ -716,6 +716,16 @@ def test_a_number_with_more_digits_than_boto3_reads_is_read(text: str, value: fl
     assert after.fields["location"] == stored.details.location == {"far": value, "all": [value]}
 
 
+def test_a_null_that_somebody_else_wrote_is_read() -> None:
+    # Ours never does; a person who mends an item by hand may.
+    item = build_item(booking_of(sample("created")), expires_at=None) | {
+        "location": {"M": {"far": {"NULL": True}, "all": {"L": [{"NULL": True}]}}}
+    }
+    stored = parse_item(item)
+    assert isinstance(stored, Booking)
+    assert stored.details.location == {"far": None, "all": [None]}
+
+
 def test_an_erasure_is_no_booking_before_or_after(table_name: str) -> None:
     booking = booking_of(sample("created"))
     store(table_name).save(booking, replacing=None, expires_at=None)
