@@ -19,6 +19,8 @@ from tests.hostile.challenges import (
 from tests.hostile.gateway import SIGNATURE, TIMESTAMP, event_of, mac, signed_event
 from tests.samples import raw
 
+pytestmark = pytest.mark.no_cover  # it would double the time, and other tests measure it
+
 TRIES = 30_000
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from tests.hostile.targets import MAX_BYTES, TARGETS, corpus
 
+pytestmark = pytest.mark.no_cover  # it would double the time, and other tests measure it
+
 LARGEST_BYTES = 600_000
 """Of all corpora together: they are minimised, and grow with what they cover only."""
 

@@ -21,6 +21,8 @@ from tests.hostile.forgeries import BODIES, flips, forge, seen_at
 from tests.hostile.gateway import SIGNATURE, TIMESTAMP, Event, signature_of, signed_event
 from tests.samples import created, raw
 
+pytestmark = pytest.mark.no_cover  # it would double the time, and other tests measure it
+
 TRIES = 100_000
 THROUGH_THE_HANDLER = 1_000
 

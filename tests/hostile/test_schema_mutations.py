@@ -13,6 +13,8 @@ from tests.hostile.mutations import EVENT, EVENTS, REFERENCE, complete, single_m
 from tests.hostile.pipeline import Fate, Pipeline
 from tests.simulation.specification import reading_of
 
+pytestmark = pytest.mark.no_cover  # it would double the time, and other tests measure it
+
 TRIES = 2_500
 
 

@@ -14,6 +14,8 @@ from tests.hostile.pipeline import Fate, Pipeline
 from tests.hostile.usable import is_usable
 from tests.samples import canceled, created, raw, sample
 
+pytestmark = pytest.mark.no_cover  # it would double the time, and other tests measure it
+
 TRIES = 6_000
 
 KNOWN = known_garbage()
