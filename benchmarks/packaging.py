@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
-from tests.kills.artefact import LAYER, ROOT, build
+from tests.kills.artefact import LAYER, ROOT, BuildFailed, build
 
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"
