@@ -7,6 +7,7 @@ SECRET ?=
 SECONDS ?= 60
 SEED ?=
 KILLS ?= 1000
+ROUNDS ?= 9
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -17,7 +18,7 @@ SAM := .venv-sam/.installed
 COMPILE := .venv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header $(LOCK_FLAGS)
 
-.PHONY: help install run demo test simulate exhaustive kills check format lock build deploy openapi clean
+.PHONY: help install run demo test simulate exhaustive kills bench check format lock build deploy openapi clean
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -42,13 +43,17 @@ exhaustive: $(DEV)  ## every interleaving, duplicate and crash point of small wo
 kills: $(DEV)  ## the built functions, killed at random instants; KILLS=… how often, SEED=… repeats the deliveries
 	@.venv/bin/python -m tests.kills --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
-check: $(DEV) $(SAM)  ## lint, types, templates, the tree's rules
+bench: $(DEV)  ## what it costs, beside other receivers; some minutes; ROUNDS=… how many, SEED=… repeats the order
+	@.venv/bin/python -m benchmarks --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+
+check: $(DEV) $(SAM)  ## lint, types, templates, the tree's rules, counts that must not grow
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/cfn-lint template.yaml examples/subscriber/template.yaml
 	.venv-sam/bin/sam validate --lint
 	.venv/bin/python -m pytest -q tests/unit/test_imports.py tests/unit/test_requirements.py
+	.venv/bin/python -m benchmarks.guard
 
 format: $(DEV)  ## put the code into its form
 	.venv/bin/ruff check --fix .
@@ -68,6 +73,9 @@ lock: $(DEV)  ## renew the pinned, hashed requirements; LOCK_FLAGS=--upgrade for
 	cd layers/runtime && ../../$(COMPILE) -c ../../requirements/dev.txt requirements.in -o requirements.txt
 	cd requirements && ../$(COMPILE) -c dev.txt uv.in -o uv.txt
 	cd requirements && ../$(COMPILE) sam.in -o sam.txt
+	cd benchmarks/runtime && ../../$(COMPILE) -c ../../requirements/dev.txt requirements.in -o requirements.txt
+	for peer in idiomatic fastapi_mangum; do (cd benchmarks/peers/$$peer && \
+		../../../$(COMPILE) -c ../../../requirements/dev.txt requirements.in -o requirements.txt); done
 
 clean:  ## remove what was built or installed here
 	rm -rf .venv .venv-sam .aws-sam .local .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,1 +1,1 @@
-"""What the functions cost, measured beside other receivers; `make bench` runs it, nothing of it is deployed."""
+"""What the functions cost, beside other receivers; `make bench` measures, and nothing of it is deployed."""

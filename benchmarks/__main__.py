@@ -13,6 +13,7 @@ from benchmarks.contestants import contestants
 from benchmarks.execution import FunctionFailed
 from benchmarks.rounds import Measurement
 from benchmarks.stub import Stub
+from tests.kills.artefact import BuildFailed
 
 RESULTS = Path(__file__).parent / "results"
 ROUNDS = 9
@@ -35,7 +36,7 @@ def main() -> int:
     seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
     try:
         run = measure(options.rounds, seed)
-    except (packaging.NotBuilt, packaging.BuildFailed, FunctionFailed) as error:
+    except (packaging.NotBuilt, BuildFailed, FunctionFailed) as error:
         report.say(str(error))
         return _CANT_MEASURE
     options.results.mkdir(parents=True, exist_ok=True)
@@ -70,10 +71,7 @@ def measure(rounds: int, seed: int) -> report.Run:
         rounds=measured,
         seed=seed,
         left_out=left_out,
-        sizes={
-            name: packaging.size_of(each.package, each.leaving_out)
-            for name, each in found.items()
-        },
+        sizes={name: packaging.size_of(each.package, each.leaving_out) for name, each in found.items()},
         layer=packaging.size_of(packaging.deployed_layer()),
         machine=report.describe_machine(),
         load=f"{load:.1f} before and {os.getloadavg()[0]:.1f} at the end",

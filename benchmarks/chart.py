@@ -1,4 +1,4 @@
-"""The chart of a run: one bar a receiver, drawn as SVG by hand, which needs no package and no fonts of its own."""
+"""The chart of a run, one bar a receiver: SVG written by hand, which needs no package and no fonts."""
 
 from html import escape
 
@@ -29,7 +29,11 @@ def as_svg(run: Run) -> str:
         found = {
             name: spread
             for name in RECEIVERS
-            if (spread := ratios(run.rounds, cold_key(name, memory_mb, what), cold_key(FLOOR, memory_mb, what)))
+            if (
+                spread := ratios(
+                    run.rounds, cold_key(name, memory_mb, what), cold_key(FLOOR, memory_mb, what)
+                )
+            )
         }
         parts.append(f'<text x="8" y="{y + 22}" font-weight="bold">{escape(title)}</text>')
         y += _TOP
@@ -54,6 +58,6 @@ def _bar(name: str, spread: Spread, y: int, scale: float) -> list[str]:
     return [
         f'<text x="{_LABEL - 8}" y="{baseline}" text-anchor="end">{escape(name)}</text>',
         f'<rect x="{_LABEL}" y="{y}" width="{median - _LABEL:.1f}" height="{_BAR}" fill="{color}"/>',
-        f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{middle}" y2="{middle}" stroke="#24292f" stroke-width="2"/>',
+        f'<path d="M{low:.1f} {middle}H{high:.1f}" stroke="#24292f" stroke-width="2"/>',
         f'<text x="{max(median, high) + 6:.1f}" y="{baseline}">{spread.median:.3g}</text>',
     ]

@@ -13,8 +13,9 @@ from bookings.zoom.signature import sign
 from benchmarks import packaging
 from benchmarks.execution import Command
 from benchmarks.stub import TOKEN, Stub
+from tests.kills.artefact import ROOT
 
-EVENTS = packaging.ROOT / "events"
+EVENTS = ROOT / "events"
 
 FLOOR = "bare floor"
 OURS = "ours: webhook"
@@ -40,8 +41,7 @@ class Contestant:
     """A function that can be started and handed an event.
 
     Attributes:
-        package: what is deployed of it, less what Lambda brings.
-        answers: whether an answer is the right one.
+        package: what is deployed of it, less the files that `leaving_out` names.
     """
 
     name: str
@@ -75,7 +75,7 @@ def lambda_event(name: str) -> dict[str, Any]:
 
 
 def environment(stub: Stub) -> dict[str, str]:
-    """Returns what every function finds: nothing of the host reaches it, as nothing of a host reaches Lambda."""
+    """Returns what every function finds: nothing of the host reaches it, as in Lambda."""
     queue = f"{stub.url}/123456789012"
     return {
         "PATH": os.environ.get("PATH", ""),
@@ -102,7 +102,7 @@ def environment(stub: Stub) -> dict[str, str]:
         "POWERTOOLS_SERVICE_NAME": "function",
         "POWERTOOLS_METRICS_NAMESPACE": "benchmarks",
         "POWERTOOLS_LOG_LEVEL": "INFO",
-        "ZOOM_WEBHOOK_SECRET_TOKEN": TOKEN,  # of peers whose documentation keeps it so; ours and idiomatic ask
+        "ZOOM_WEBHOOK_SECRET_TOKEN": TOKEN,  # of those whose documentation keeps it so
         "ZOOM_SECRET_ARN": _SECRET_ARN,
         "EVENT_BUS_ARN": _BUS_ARN,
         "FAN_OUT": "EventBridge",
@@ -118,38 +118,50 @@ def environment(stub: Stub) -> dict[str, str]:
     }
 
 
+def our_functions(stub: Stub) -> dict[str, Contestant]:
+    """Builds our four functions; returns them by name.
+
+    Raises:
+        NotBuilt, BuildFailed: something could not be built.
+    """
+    artefact = packaging.our_artefact()
+    found = {}
+    for name in (OURS, OURS_CREATED, OURS_CANCELED, OURS_EVENTS):
+        folder = artefact / "functions" / name.removeprefix("ours: ")
+        found[name] = _in_python(stub, name, folder, layer=artefact / "python")
+    return found
+
+
 def contestants(stub: Stub) -> tuple[dict[str, Contestant], dict[str, str]]:
     """Builds all contestants; returns them by name, and why those are left out that are.
 
     Raises:
-        NotBuilt: something could not be built.
+        NotBuilt, BuildFailed: something could not be built.
     """
-    python = str(packaging.python_runtime().python)
-    variables = environment(stub)
-    artefact = packaging.our_artefact()
-    found: dict[str, Contestant] = {}
-
-    def add_python(name: str, package: Path, layer: Path | None = None) -> None:
-        own = {"LAMBDA_TASK_ROOT": str(package)} | ({"PYTHONPATH": str(layer)} if layer else {})
-        command = Command((python, "-m", "awslambdaric", "app.lambda_handler"), package, variables | own)
-        found[name] = Contestant(name, command, package)
-
-    add_python(FLOOR, packaging.python_peer("floor", bytecode=True))
-    for name in (OURS, OURS_CREATED, OURS_CANCELED, OURS_EVENTS):
-        add_python(name, artefact / "functions" / name.removeprefix("ours: "), artefact / "python")
-    add_python(IDIOMATIC, packaging.python_peer("idiomatic", models=True))
-    add_python(IDIOMATIC_BYTECODE, packaging.python_peer("idiomatic", models=True, bytecode=True))
-    add_python(FASTAPI, packaging.python_peer("fastapi_mangum", models=True))
-
+    bytecode = packaging.python_peer("idiomatic", models=True, bytecode=True)
+    found = {
+        FLOOR: _in_python(stub, FLOOR, packaging.python_peer("floor", bytecode=True)),
+        **our_functions(stub),
+        IDIOMATIC: _in_python(stub, IDIOMATIC, packaging.python_peer("idiomatic", models=True)),
+        IDIOMATIC_BYTECODE: _in_python(stub, IDIOMATIC_BYTECODE, bytecode),
+        FASTAPI: _in_python(stub, FASTAPI, packaging.python_peer("fastapi_mangum", models=True)),
+    }
     node = packaging.node()
     if node is None:
         return found, dict.fromkeys(NODE, "no Node.js")
     for name, peer in ((RIVET, "rivet"), (EXPRESS, "express")):
         package = packaging.node_peer(peer)
         own = {"LAMBDA_TASK_ROOT": str(package), "AWS_EXECUTION_ENV": "AWS_Lambda_nodejs"}
-        command = Command((node, "runtime.cjs"), package, variables | own)
+        command = Command((node, "runtime.cjs"), package, environment(stub) | own)
         found[name] = Contestant(name, command, package, leaving_out=("runtime.cjs",))
     return found, {}
+
+
+def _in_python(stub: Stub, name: str, package: Path, *, layer: Path | None = None) -> Contestant:
+    python = str(packaging.python_runtime().python)
+    own = {"LAMBDA_TASK_ROOT": str(package)} | ({"PYTHONPATH": str(layer)} if layer else {})
+    arguments = (python, "-m", "awslambdaric", "app.lambda_handler")
+    return Contestant(name, Command(arguments, package, environment(stub) | own), package)
 
 
 def event_for(name: str, body: str) -> Mapping[str, Any]:
@@ -162,5 +174,5 @@ def event_for(name: str, body: str) -> Mapping[str, Any]:
 def is_right(name: str, answer: Any) -> bool:
     """Tells whether an answer is that of a function that did its work."""
     if name in RECEIVERS:
-        return isinstance(answer, dict) and answer.get("statusCode") == 200  # noqa: PLR2004 - HTTP's own
-    return answer == {"batchItemFailures": []}
+        return bool(answer.get("statusCode") == 200)  # noqa: PLR2004 - HTTP's own
+    return bool(answer == {"batchItemFailures": []})

@@ -2,15 +2,16 @@
 
 Lambda gives one vCPU at 1,769 MB and less in proportion below ("Configure Lambda function memory" in the
 Lambda developer guide, read 2026-11-25); initialization has a whole one at any size. Linux enforces such
-shares as a quota of CPU time in each period, and so does this: a process that has used up its quota is stopped
-until the next period. What it has used is read while it stands still, when the kernel's figure is exact, so
-that waiting for a service or for a busy core is not charged.
+shares as a quota of CPU time in each period, and so does this: a process that has used up its quota is
+stopped until the next period. What it has used is read while it stands still, when the kernel's figure is
+exact, so that waiting for a service or for a busy core is not charged.
 
 Its limits: a stop comes some tens of microseconds late, which the next period pays back; a process that works
-in several threads can overdraw the more; the length of Lambda's own period is not documented; and a call always
-begins with a full quota, so that one shorter than that is not slowed at all.
+in several threads can overdraw the more; the length of Lambda's own period is not documented; and a call
+always begins with a full quota, so that one shorter than that is not slowed at all.
 """
 
+import contextlib
 import os
 import signal
 import threading
@@ -85,7 +86,5 @@ class CPUShare:
 
 
 def _continue(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)
-    except ProcessLookupError:
-        pass

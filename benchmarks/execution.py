@@ -1,8 +1,9 @@
 """One execution environment of a function: a fresh process under its runtime client, timed from outside.
 
-The Runtime API is that of "Using the Lambda runtime API" in the Lambda developer guide, version 2018-06-01: the
-client asks for the next event and posts what the handler returned. The clock runs from before the process is
-made until the first byte of what it asks or posts has come; one thread serves, so that little else is timed.
+The Runtime API is that of "Using the Lambda runtime API" in the Lambda developer guide, version 2018-06-01:
+the client asks for the next event and posts what the handler returned. The clock runs from before the process
+is made until the first byte of what it asks or posts has come; one thread serves, so that little else is
+timed.
 """
 
 import json
@@ -30,7 +31,7 @@ _ACCEPTED = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n"
 
 
 class FunctionFailed(Exception):
-    """A function answered with an error, or not at all: there is nothing to measure. Tells its last output."""
+    """A function answered with an error, or not at all. Tells the end of its output."""
 
 
 @dataclass(frozen=True, slots=True)

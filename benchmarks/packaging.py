@@ -1,10 +1,10 @@
 """What is measured, built as it would be deployed, each once for its inputs, under `.local/bench`.
 
-Ours is the artefact the kill tests run: the layer from its own Makefile. The peers in Python are packaged as plain
-`sam build` packages a function with a `requirements.txt`, wheels unpacked beside the module, without bytecode;
-a deployed package is read-only, so each cold start compiles it. What Lambda itself brings, the runtime client
-and boto3, stands in an environment without extra `.pth` files, with bytecode, the same for all. The peers in
-JavaScript are bundled and minified by esbuild.
+Ours is the artefact the kill tests run: the layer from its own Makefile. The peers in Python are packaged as
+plain `sam build` packages a function with a `requirements.txt`, wheels unpacked beside the module, without
+bytecode; a deployed package is read-only, so each cold start compiles it. What Lambda itself brings, the
+runtime client and boto3, stands in an environment without extra `.pth` files, with bytecode, the same for
+all. The peers in JavaScript are bundled and minified by esbuild.
 """
 
 import compileall
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
-from tests.kills.artefact import LAYER, ROOT, BuildFailed, build
+from tests.kills.artefact import LAYER, ROOT, build
 
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"
@@ -174,12 +174,21 @@ def our_artefact() -> Path:
 
 
 def _uv(*arguments: str) -> None:
-    _run([str(_UV), "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--link-mode=copy", *arguments])
+    _run(
+        [
+            str(_UV),
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--require-hashes",
+            "--link-mode=copy",
+            *arguments,
+        ]
+    )
 
 
-def _built(
-    name: str, inputs: Iterable[Path], make: Callable[[Path], None], *, movable: bool = True
-) -> Path:
+def _built(name: str, inputs: Iterable[Path], make: Callable[[Path], None], *, movable: bool = True) -> Path:
     """Returns the folder of that name for these inputs, made if it isn't there yet."""
     told = hashlib.sha256(f"{sys.version} {platform.platform()} {Path(__file__).read_text()}".encode())
     for path in sorted(inputs):
@@ -205,7 +214,9 @@ def _built(
 
 
 def _run(command: list[str], cwd: Path | None = None) -> None:
-    environment = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}
+    }
     try:
         subprocess.run(
             command,

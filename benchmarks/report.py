@@ -33,6 +33,21 @@ from benchmarks.rounds import (
 from benchmarks.targets import Target, targets
 
 NOT_MEASURED = "not measured"
+
+_METHOD = """\
+Each round runs everything once in a shuffled order; a ratio is taken within its round. Told is the median,
+and in brackets the quartiles."""
+
+_OF_COLD = """\
+A fresh process under Lambda's runtime client (in JavaScript a small one that takes its place), from its
+making to its first answer, with TLS to the services. Initialization has a whole CPU at any size, the first
+call the share of its memory; × is at a whole CPU, over the bare floor, which verifies and publishes nothing.
+The last column is a warm call, the runtime client's part of it included."""
+
+_OF_WARM = """\
+CPU of the handler alone, and what it consists of (measured in processes of their own, where the measuring of
+the parts adds a little to each)."""
+
 FUNCTIONS = (OURS, OURS_CREATED, OURS_CANCELED, OURS_EVENTS)
 
 
@@ -70,7 +85,9 @@ def describe_machine() -> str:
         ),
         platform.processor() or "a CPU",
     )
-    told = f"{os.cpu_count()} shared cores ({platform.machine()}, {model}), CPython {platform.python_version()}"
+    told = (
+        f"{os.cpu_count()} shared cores ({platform.machine()}, {model}), CPython {platform.python_version()}"
+    )
     if command := node():
         version = subprocess.run([command, "--version"], capture_output=True, text=True, check=True).stdout
         told += f", Node.js {version.strip().removeprefix('v')}"
@@ -91,33 +108,32 @@ def as_json(run: Run) -> str:
 
 def as_markdown(run: Run) -> str:
     """Returns the report."""
-    return "\n\n".join(
-        [
-            "# What was measured",
-            f"`make bench ROUNDS={len(run.rounds)} SEED={run.seed}` on {run.day}: {run.machine}. "
-            f"Load average of the machine {run.load}. Each round runs everything once in a shuffled order; a "
-            "ratio is taken within its round. Told is the median, and in brackets the quartiles.",
-            "![Cold starts](latest.svg)",
-            "## Targets",
-            _targets(run),
-            "## Cold start, and the whole way through the runtime client",
-            "A fresh process under Lambda's runtime client (in JavaScript a small one that takes its place), from "
-            "its making to its first answer. Initialization has a whole CPU at any size, the first call the share "
-            "of its memory. × is over the bare floor, which verifies and publishes nothing.",
-            _cold(run),
-            "First call in ms, by memory, at its CPU share:",
-            _first_calls(run),
-            "## Warm",
-            "CPU of the handler alone, and what it consists of (measured in processes of their own, so that the "
-            "parts add up a little above the whole).",
-            _warm(run),
-            "## Records",
-            _records(run),
-            "## Artefacts",
-            "What is deployed, less what Lambda brings. Our functions share the layer.",
-            _sizes(run),
-        ]
-    ) + "\n"
+    commands = f"`make bench ROUNDS={len(run.rounds)} SEED={run.seed}`"
+    return (
+        "\n\n".join(
+            [
+                "# What was measured",
+                f"{commands} on {run.day}: {run.machine}. Load average of the machine {run.load}. {_METHOD}",
+                "![Cold starts](latest.svg)",
+                "## Targets",
+                _targets(run),
+                "## Cold start, and the whole way through the runtime client",
+                _OF_COLD,
+                _cold(run),
+                "First call in ms, by memory, at its CPU share:",
+                _first_calls(run),
+                "## Warm",
+                _OF_WARM,
+                _warm(run),
+                "## Records",
+                _records(run),
+                "## Artefacts",
+                "What is deployed, less what Lambda brings. Our functions share the layer.",
+                _sizes(run),
+            ]
+        )
+        + "\n"
+    )
 
 
 def as_text(run: Run) -> str:

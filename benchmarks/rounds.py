@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from benchmarks import split, yardsticks
+from benchmarks import split
 from benchmarks.contestants import (
     OURS,
     OURS_CANCELED,
@@ -30,7 +30,7 @@ from benchmarks.contestants import (
 )
 from benchmarks.cpu_share import WHOLE_CPU_MB, share_of
 from benchmarks.execution import FunctionFailed, measure_cold, measure_warm
-from benchmarks.warm import call_in_process, measure_yardsticks
+from benchmarks.warm import CPU, handler_of, measure_yardsticks
 
 SIZES_MB = (128, 256, 512, 1_024, WHOLE_CPU_MB)
 BATCH = 10
@@ -54,7 +54,6 @@ def warm_key(name: str) -> str:
 
 HANDLER = "handler/webhook/cpu_us"
 HANDLER_FORGED = "handler/webhook, forged/cpu_us"
-EVENTS_RECORD = f"handler/{OURS_EVENTS}/{BATCH}/record_us"
 
 
 def part_key(part: str) -> str:
@@ -94,7 +93,7 @@ def figures(rounds: list[Round], key: str) -> Spread | None:
 
 
 def ratios(rounds: list[Round], over: str, under: str) -> Spread | None:
-    """Returns the ratio of two figures of the same round, over all rounds; None where one was not measured."""
+    """Returns the ratio of two figures of one round, over all rounds; None where one was not measured."""
     found = [each[over] / each[under] for each in rounds if over in each and under in each]
     return Spread.of(found) if found else None
 
@@ -139,11 +138,16 @@ class Measurement:
                 yield lambda c=contestant, mb=memory_mb: self._cold(c, mb, body, log)  # type: ignore[misc]
             if name in RECEIVERS:
                 yield lambda c=contestant: self._warm(c, body, log)  # type: ignore[misc]
-        yield lambda: self._handler(body, log)
-        yield lambda: self._forged(body, log)
-        yield lambda: self._parts(body, log)
-        for name, batch in ((OURS_CREATED, 1), (OURS_CREATED, BATCH), (OURS_CANCELED, BATCH), (OURS_EVENTS, BATCH)):
-            yield lambda n=name, b=batch: self._records(n, b, log)  # type: ignore[misc]
+        yield lambda: self._handler(body)
+        yield lambda: self._forged(body)
+        yield lambda: self._parts(body)
+        for name, batch in (
+            (OURS_CREATED, 1),
+            (OURS_CREATED, BATCH),
+            (OURS_CANCELED, BATCH),
+            (OURS_EVENTS, BATCH),
+        ):
+            yield lambda n=name, b=batch: self._records(n, b)  # type: ignore[misc]
         yield lambda: self._yardsticks(body)
 
     def _cold(self, contestant: Contestant, memory_mb: int, body: str, log: Path) -> Round:
@@ -160,48 +164,37 @@ class Measurement:
             warm_key(contestant.name): measure_warm(contestant.command, event, _WARM_CALLS, _WARM_UP, log)
         }
 
-    def _handler(self, body: str, log: Path) -> Round:
-        told = self._called(OURS, [webhook_event(body)], log)
-        return {HANDLER: told["cpu_us"]}
+    def _handler(self, body: str) -> Round:
+        return {HANDLER: self._called(OURS, webhook_event(body), _answered(200))["cpu_us"]}
 
-    def _forged(self, body: str, log: Path) -> Round:
-        told = self._called(OURS, [webhook_event(body, forged=True)], log, status=401)
-        return {HANDLER_FORGED: told["cpu_us"]}
+    def _forged(self, body: str) -> Round:
+        event = webhook_event(body, forged=True)
+        return {HANDLER_FORGED: self._called(OURS, event, _answered(401))["cpu_us"]}
 
-    def _parts(self, body: str, log: Path) -> Round:
-        told = self._called(OURS, [webhook_event(body)], log, parts=split.WEBHOOK)
+    def _parts(self, body: str) -> Round:
+        told = self._called(OURS, webhook_event(body), _answered(200), parts=split.WEBHOOK)
         rest = told["cpu_us"] - sum(told["parts_us"].values())
         return {part_key(part): took for part, took in (told["parts_us"] | {split.REST: rest}).items()}
+
+    def _records(self, name: str, batch: int) -> Round:
+        told = self._called(name, batch_of(name, batch), _recorded, calls=_WARM_CALLS // batch)
+        return {record_key(name, batch): told["cpu_us"] / batch}
 
     def _called(
         self,
         name: str,
-        events: list[dict[str, Any]],
-        log: Path,
+        event: Mapping[str, Any],
+        right: Callable[[Any], bool],
         *,
-        status: int = 200,
+        calls: int = _WARM_CALLS,
         parts: Mapping[str, list[str]] | None = None,
     ) -> dict[str, Any]:
-        told = call_in_process(
-            self._contestants[name], events, calls=_WARM_CALLS, warm_up=_WARM_UP, parts=parts or {}, log=log
-        )
-        if told["answer"]["statusCode"] != status:
+        with handler_of(self._contestants[name], parts=parts) as handler:
+            handler.call(event, CPU, max(_WARM_UP * calls // _WARM_CALLS, 1))
+            told = handler.call(event, CPU, calls)
+        if not right(told["answer"]):
             raise FunctionFailed(f"{name}: {str(told['answer'])[:500]}")
         return told
-
-    def _records(self, name: str, batch: int, log: Path) -> Round:
-        events = [batch_of(name, batch)]
-        told = call_in_process(
-            self._contestants[name],
-            events,
-            calls=_WARM_CALLS // batch,
-            warm_up=_WARM_UP // batch,
-            parts={},
-            log=log,
-        )
-        if told["answer"] != {"batchItemFailures": []}:
-            raise FunctionFailed(f"{name}: {str(told['answer'])[:500]}")
-        return {record_key(name, batch): told["cpu_us"] / batch}
 
     def _yardsticks(self, body: str) -> Round:
         item = lambda_event("booking_events")["Records"][0]["dynamodb"]["NewImage"]
@@ -211,10 +204,20 @@ class Measurement:
         return {yardstick_key(name): took for name, took in told.items()}
 
 
+def _answered(status: int) -> Callable[[Any], bool]:
+    return lambda answer: bool(answer["statusCode"] == status)
+
+
+def _recorded(answer: Any) -> bool:
+    return bool(answer == {"batchItemFailures": []})
+
+
 def batch_of(name: str, size: int) -> dict[str, Any]:
     """Returns an event of so many records, each about a booking of its own."""
     (first, *_) = lambda_event(name.removeprefix("ours: "))["Records"]
-    known = first["dynamodb"]["Keys"]["booking_id"]["S"] if "dynamodb" in first else "woft7torlatbw8ek24bmit5k60"
+    known = (
+        first["dynamodb"]["Keys"]["booking_id"]["S"] if "dynamodb" in first else "woft7torlatbw8ek24bmit5k60"
+    )
     records = []
     for _ in range(size):
         record = copy.deepcopy(first)
@@ -238,6 +241,3 @@ def strings_for_bytes(value: Any) -> Any:
     if isinstance(value, list):
         return [strings_for_bytes(item) for item in value]
     return value
-
-
-YARDSTICKS = (yardsticks.HMAC, yardsticks.HMAC_AND_VALIDATION, yardsticks.PUT_ITEM, yardsticks.PUT_EVENTS)

@@ -1,7 +1,7 @@
 """Which functions of ours are which part of a warm call.
 
-Named as `module:name`, where they are looked up when they are called. A name that is gone is an error, and the
-place to say what took its part.
+Named as `module:name`, where they are looked up when they are called. A name that is gone is an error, and
+the place to say what took its part.
 """
 
 WEBHOOK: dict[str, list[str]] = {

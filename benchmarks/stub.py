@@ -12,7 +12,6 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -84,14 +83,23 @@ class Services:
         stored = self._items.get(key)
         expected = asked.get("ExpressionAttributeValues", {}).get(":revision")
         if expected != (stored and stored["revision"]):
-            refusal = {"__type": "ConditionalCheckFailedException", "message": "The conditional request failed"}
+            refusal = {
+                "__type": "ConditionalCheckFailedException",
+                "message": "The conditional request failed",
+            }
             return 400, refusal | ({"Item": stored} if stored else {})
         self._items[key] = item
         return 200, {}
 
 
 def _secret(name: str) -> dict[str, Any]:
-    return {"ARN": name, "Name": "zoom", "VersionId": "1", "SecretString": TOKEN, "CreatedDate": 1_700_000_000}
+    return {
+        "ARN": name,
+        "Name": "zoom",
+        "VersionId": "1",
+        "SecretString": TOKEN,
+        "CreatedDate": 1_700_000_000,
+    }
 
 
 class Stub:

@@ -1,6 +1,5 @@
 """The targets: ratios of one run, each with what it may be at most."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks import yardsticks
@@ -51,16 +50,15 @@ class Target:
 
 def targets(rounds: list[Round], layer: Size) -> list[Target]:
     """Returns every target with what was measured."""
-    whole = WHOLE_CPU_MB
-    total: Callable[[str], str] = lambda name: cold_key(name, whole, "total_ms")  # noqa: E731 - a word for it
-    first: Callable[[int], str] = lambda mb: cold_key(OURS, mb, "first_call_ms")  # noqa: E731 - as above
-    megabytes = layer.zipped / 1_000_000
+    whole, megabytes = WHOLE_CPU_MB, layer.zipped / 1_000_000
+    ours, floor, idiomatic = (cold_key(name, whole, "total_ms") for name in (OURS, FLOOR, IDIOMATIC))
+    at_smallest, at_whole = (cold_key(OURS, mb, "first_call_ms") for mb in (SMALLEST_MB, whole))
     return [
-        Target("webhook, init + first call, over the bare floor", 5, ratios(rounds, total(OURS), total(FLOOR))),
+        Target("webhook, init + first call, over the bare floor", 5, ratios(rounds, ours, floor)),
         Target(
             "the same over the idiomatic twin as plain sam build packages it",
             1 / 6,
-            ratios(rounds, total(OURS), total(IDIOMATIC)),
+            ratios(rounds, ours, idiomatic),
         ),
         Target(
             "webhook, process CPU of a cold start, over Zoom's Rivet + AWS SDK bundled",
@@ -71,7 +69,7 @@ def targets(rounds: list[Round], layer: Size) -> list[Target]:
         Target(
             "webhook, first call at the CPU share of 128 MB, over the same at 1,769 MB",
             2,
-            ratios(rounds, first(SMALLEST_MB), first(whole)),
+            ratios(rounds, at_smallest, at_whole),
         ),
         Target(
             "warm webhook, CPU a call, over an HMAC + compiled validation",

@@ -1,58 +1,87 @@
-"""Handlers and yardsticks in processes of their own, warm: CPU time without the runtime client."""
+"""Handlers and yardsticks in processes of their own, warm, without the runtime client."""
 
 import json
 import subprocess
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from benchmarks import in_process
+from benchmarks import handler_process
 from benchmarks.contestants import Contestant
 from benchmarks.execution import FunctionFailed
-from benchmarks.packaging import ROOT
 from benchmarks.stub import TOKEN
+from tests.kills.artefact import ROOT
 
 PATIENCE_SECONDS = 120
 
+CPU, INSTRUCTIONS, CALLGRIND = "cpu", "instructions", "callgrind"
+"""What can be counted of a call; `handler_process` says what each means."""
 
-def call_in_process(  # noqa: PLR0913 - keyword-only
-    contestant: Contestant,
-    events: Sequence[Mapping[str, Any]],
-    *,
-    calls: int,
-    warm_up: int,
-    parts: Mapping[str, Sequence[str]],
-    log: Path,
-) -> dict[str, Any]:
-    """Returns what `in_process` tells: microseconds of CPU a call, of each part, and the last answer.
 
-    Raises:
-        FunctionFailed: it ended with an error.
-    """
-    with tempfile.NamedTemporaryFile(prefix="bookings-bench-", suffix=".json") as result:
-        job = {"folder": str(contestant.package), "events": events, "calls": calls, "warm_up": warm_up}
-        job |= {"parts": parts, "result": result.name}
-        command = contestant.command
-        with log.open("wb") as output:
-            ended = subprocess.run(
-                [command.arguments[0], "-P", in_process.__file__],
-                cwd=command.folder,
-                env=dict(command.environment),
-                input=json.dumps(job).encode(),
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                timeout=PATIENCE_SECONDS,
-                check=False,
-            )
-        if ended.returncode:
-            raise FunctionFailed(f"{contestant.name}: {log.read_text(errors='replace')[-1500:]}")
-        told: dict[str, Any] = json.loads(Path(result.name).read_text())
+class Handler:
+    """A handler in a process, called with one event after another."""
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes]) -> None:
+        self._name = name
+        self._process = process
+
+    def call(self, event: Mapping[str, Any], count: str = "", calls: int = 1) -> dict[str, Any]:
+        """Returns what `handler_process` tells of these calls.
+
+        Raises:
+            FunctionFailed: the process has ended; why it said on standard error.
+        """
+        assert self._process.stdin
+        assert self._process.stdout
+        asked = {"event": event, "count": count, "calls": calls}
+        try:
+            self._process.stdin.write(json.dumps(asked).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass
+        line = self._process.stdout.readline()
+        if not line:
+            raise FunctionFailed(f"{self._name} ended while it was measured")
+        told: dict[str, Any] = json.loads(line)
         return told
 
 
-def measure_yardsticks(environment: Mapping[str, str], body: str, item: Mapping[str, Any]) -> dict[str, float]:
+@contextmanager
+def handler_of(
+    contestant: Contestant,
+    *,
+    parts: Mapping[str, Sequence[str]] | None = None,
+    prefix: Sequence[str] = (),
+    changed: Mapping[str, str] | None = None,
+) -> Iterator[Handler]:
+    """Starts a process with a handler, which ends with the `with` block.
+
+    Args:
+        parts: what `split` says of it, where its parts are asked for.
+        prefix: the command it runs under.
+        changed: variables that are other than the contestant's.
+    """
+    python, *_ = contestant.command.arguments
+    script = [python, "-P", handler_process.__file__, str(contestant.package), json.dumps(parts or {})]
+    with subprocess.Popen(
+        [*prefix, *script],
+        cwd=contestant.package,
+        env={**contestant.command.environment, **(changed or {})},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        try:
+            yield Handler(contestant.name, process)
+            process.communicate(timeout=PATIENCE_SECONDS)
+        except BaseException:
+            process.kill()
+            raise
+
+
+def measure_yardsticks(
+    environment: Mapping[str, str], body: str, item: Mapping[str, Any]
+) -> dict[str, float]:
     """Returns the yardsticks, in microseconds."""
     job = {"secret": TOKEN, "content": f"v0:1795165924:{body}", "body": body, "item": item}
     ended = subprocess.run(

@@ -54,7 +54,12 @@ def measure(secret: bytes, content: bytes, body: bytes, item: dict[str, Any]) ->
         validate(body)
 
     dynamodb, events = boto3.client("dynamodb"), boto3.client("events")
-    entry = {"EventBusName": "bus", "Source": "zoom.scheduler", "DetailType": "event", "Detail": body.decode()}
+    entry: Any = {
+        "EventBusName": "bus",
+        "Source": "zoom.scheduler",
+        "DetailType": "event",
+        "Detail": body.decode(),
+    }
     return {
         HMAC: cpu_us(verify, _CHEAP_CALLS),
         HMAC_AND_VALIDATION: cpu_us(verify_and_validate, _CHEAP_CALLS),
@@ -65,8 +70,8 @@ def measure(secret: bytes, content: bytes, body: bytes, item: dict[str, Any]) ->
 
 def main() -> None:
     job = json.load(sys.stdin)
-    arguments = (job[name].encode() for name in ("secret", "content", "body"))
-    print(json.dumps(measure(*arguments, item=job["item"])))
+    secret, content, body = (job[name].encode() for name in ("secret", "content", "body"))
+    print(json.dumps(measure(secret, content, body, job["item"])))
 
 
 if __name__ == "__main__":

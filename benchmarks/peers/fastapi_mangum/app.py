@@ -41,7 +41,11 @@ async def receive(request: Request) -> Response:
         event = SchedulerEvent.model_validate_json(body)
     except ValidationError as error:
         raise HTTPException(400, error.errors()) from error
-    entry = {"EventBusName": os.environ["EVENT_BUS_ARN"], "Source": "zoom.scheduler", "DetailType": event.event}
+    entry = {
+        "EventBusName": os.environ["EVENT_BUS_ARN"],
+        "Source": "zoom.scheduler",
+        "DetailType": event.event,
+    }
     answer = events.put_events(Entries=[{**entry, "Detail": body.decode()}])
     if answer["FailedEntryCount"]:
         raise HTTPException(503)

@@ -1,4 +1,4 @@
-"""The bare floor: the least that any receiver in Python must do. It verifies and answers, and publishes nothing."""
+"""The bare floor: the least a receiver in Python can do. It verifies and answers, and publishes nothing."""
 
 import hashlib
 import hmac
@@ -9,7 +9,9 @@ import os
 def lambda_handler(event, _context):
     headers = event["headers"]
     content = f"v0:{headers['x-zm-request-timestamp']}:{event['body']}".encode()
-    expected = "v0=" + hmac.new(os.environb[b"ZOOM_WEBHOOK_SECRET_TOKEN"], content, hashlib.sha256).hexdigest()
+    expected = (
+        "v0=" + hmac.new(os.environb[b"ZOOM_WEBHOOK_SECRET_TOKEN"], content, hashlib.sha256).hexdigest()
+    )
     if not hmac.compare_digest(expected, headers["x-zm-signature"]):
         return {"statusCode": 401}
     json.loads(event["body"])

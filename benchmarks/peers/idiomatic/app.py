@@ -1,7 +1,8 @@
 """The same webhook as Powertools' documentation and AWS's samples would have it, all batteries in.
 
-HTTP resolver, Logger, Tracer, Metrics, parser with models of e-mail and URL types, the secret by `parameters`,
-boto3 made at import. Sources: the pages of these utilities in the Powertools documentation, read 2026-11-25.
+HTTP resolver, Logger, Tracer, Metrics, parser with models of e-mail and URL types, the secret by
+`parameters`, boto3 made at import. Sources: the pages of these utilities in the Powertools documentation,
+read 2026-11-25.
 """
 
 import hashlib
