@@ -16,7 +16,7 @@ from benchmarks.contestants import FLOOR, OURS, OURS_CANCELED, OURS_CREATED, OUR
 from benchmarks.cpu_share import WHOLE_CPU_MB
 from benchmarks.packaging import Size, node
 from benchmarks.rounds import (
-    BATCH,
+    BATCHES,
     HANDLER,
     HANDLER_FORGED,
     SIZES_MB,
@@ -218,13 +218,8 @@ def _warm(run: Run) -> str:
 
 def _records(run: Run) -> str:
     under = yardstick_key(yardsticks.PUT_ITEM)
-    rows = [
-        ("booking_created, batches of one", record_key(OURS_CREATED, 1)),
-        ("booking_created, batches of ten", record_key(OURS_CREATED, BATCH)),
-        ("booking_canceled, batches of ten", record_key(OURS_CANCELED, BATCH)),
-        ("booking_events, batches of ten", record_key(OURS_EVENTS, BATCH)),
-        ("one PutItem of boto3", under),
-    ]
+    rows = [(f"{name}, batches of {size}", record_key(name, size)) for name, size in BATCHES]
+    rows.append(("one PutItem of boto3", under))
     head = ("", "CPU µs a record", "× PutItem")
     return _table(head, [(name, _figure(run, key), _ratio(run, key, under)) for name, key in rows])
 

@@ -10,6 +10,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -34,6 +35,7 @@ from benchmarks.warm import CPU, handler_of, measure_yardsticks
 
 SIZES_MB = (128, 256, 512, 1_024, WHOLE_CPU_MB)
 BATCH = 10
+BATCHES = tuple((name, size) for name in (OURS_CREATED, OURS_CANCELED, OURS_EVENTS) for size in (1, BATCH))
 
 _WARM_CALLS = 100
 _WARM_UP = 20
@@ -135,20 +137,14 @@ class Measurement:
     def _tasks(self, body: str, log: Path) -> Iterator[Callable[[], Round]]:
         for name, contestant in self._contestants.items():
             for memory_mb in SIZES_MB:
-                yield lambda c=contestant, mb=memory_mb: self._cold(c, mb, body, log)  # type: ignore[misc]
+                yield partial(self._cold, contestant, memory_mb, body, log)
             if name in RECEIVERS:
-                yield lambda c=contestant: self._warm(c, body, log)  # type: ignore[misc]
-        yield lambda: self._handler(body)
-        yield lambda: self._forged(body)
-        yield lambda: self._parts(body)
-        for name, batch in (
-            (OURS_CREATED, 1),
-            (OURS_CREATED, BATCH),
-            (OURS_CANCELED, BATCH),
-            (OURS_EVENTS, BATCH),
-        ):
-            yield lambda n=name, b=batch: self._records(n, b)  # type: ignore[misc]
-        yield lambda: self._yardsticks(body)
+                yield partial(self._warm, contestant, body, log)
+        for name, batch in BATCHES:
+            yield partial(self._records, name, batch)
+        yield from (
+            partial(task, body) for task in (self._handler, self._forged, self._parts, self._yardsticks)
+        )
 
     def _cold(self, contestant: Contestant, memory_mb: int, body: str, log: Path) -> Round:
         name = contestant.name

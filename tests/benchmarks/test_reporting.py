@@ -24,7 +24,7 @@ from benchmarks.guard import BASELINE, compare
 from benchmarks.packaging import PEERS, Size
 from benchmarks.report import Run, as_json, as_markdown, as_text
 from benchmarks.rounds import (
-    BATCH,
+    BATCHES,
     HANDLER,
     HANDLER_FORGED,
     SIZES_MB,
@@ -56,12 +56,7 @@ def a_round(speed: float, *, without: tuple[str, ...] = ()) -> Round:
         figures[warm_key(name)] = 100 * times / speed
     for part in (*split.WEBHOOK, split.REST):
         figures[part_key(part)] = 20 / speed
-    for name, batch in (
-        (OURS_CREATED, 1),
-        (OURS_CREATED, BATCH),
-        (OURS_CANCELED, BATCH),
-        (OURS_EVENTS, BATCH),
-    ):
+    for name, batch in BATCHES:
         figures[record_key(name, batch)] = 120 / speed
     for yardstick in (yardsticks.HMAC, yardsticks.HMAC_AND_VALIDATION):
         figures[yardstick_key(yardstick)] = 10 / speed
