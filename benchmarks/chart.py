@@ -9,7 +9,7 @@ from benchmarks.rounds import Spread, cold_key, ratios
 from benchmarks.targets import SMALLEST_MB
 
 WIDTH = 880
-_LABEL, _BAR, _GAP, _TOP, _PANEL = 300, 18, 10, 34, 30
+_LABEL, _BAR, _GAP, _TOP, _PANEL = 330, 18, 10, 34, 30
 _SCALE = WIDTH - _LABEL - 120  # room for the figure behind the bar
 _OURS_COLOR, _OTHERS_COLOR = "#1f6feb", "#8b949e"
 

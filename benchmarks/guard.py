@@ -24,6 +24,7 @@ _TELL = (
     "If that is worth it, `python -m benchmarks.guard --accept` makes it the baseline; commit "
     "benchmarks/baseline.json with the change, and say in the commit what it buys."
 )
+_KEEP = "accept it, so that it stays so"
 _CANT_COUNT = 2
 
 
@@ -44,8 +45,8 @@ def compare(baseline: Counts, counted: Counted, counted_on: str) -> tuple[list[s
             failed.append(f"{name}: {now:,}, and the baseline doesn't know it")
         elif now * 100 > before * (100 + GROWTH_PERCENT):
             failed.append(f"{name}: {now:,} instead of {before:,}{_growth(before, now)}")
-        elif now < before:
-            told.append(f"{name}: only {now:,} instead of {before:,}{_growth(before, now)}")
+        elif now * 100 < before * (100 - GROWTH_PERCENT):
+            told.append(f"{name}: only {now:,} instead of {before:,}{_growth(before, now)}; {_KEEP}")
     for name in baseline.keys() - counted.counts.keys() - counted.not_counted.keys():
         failed.append(f"{name}: in the baseline, but not counted any more")
     return failed, told

@@ -45,8 +45,11 @@ import json
 def part():
     return sum(range(20_000))
 
+def outer():
+    return part()
+
 def lambda_handler(event, context):
-    part()
+    outer()
     return {"statusCode": event["status"], "id": context.aws_request_id}
 """
 
@@ -128,6 +131,14 @@ def test_a_handler_is_called_and_its_cpu_is_told_by_parts(contestant: Contestant
     assert told["answer"] == {"statusCode": 200, "id": "8476a536-e9f4-11e8-9739-2dfe598c3fcd"}
     assert told["parts_us"].keys() == {"summing"}  # nothing of the other was called
     assert 0.5 < told["parts_us"]["summing"] / told["cpu_us"] <= 1
+
+
+def test_what_one_part_calls_of_another_counts_once(contestant: Contestant) -> None:
+    parts = {"outer": ["app:outer"], "inner": ["app:part"]}
+    with handler_of(contestant, parts=parts) as handler:
+        told = handler.call({"status": 200}, CPU, calls=20)
+    assert sum(told["parts_us"].values()) <= told["cpu_us"]
+    assert told["parts_us"]["outer"] < told["parts_us"]["inner"]
 
 
 def test_a_part_that_is_gone_is_an_error(contestant: Contestant) -> None:
