@@ -37,7 +37,7 @@ SIZES_MB = (128, 256, 512, 1_024, WHOLE_CPU_MB)
 BATCH = 10
 BATCHES = tuple((name, size) for name in (OURS_CREATED, OURS_CANCELED, OURS_EVENTS) for size in (1, BATCH))
 
-_WARM_CALLS = 100
+_WARM_CALLS = 200
 _WARM_UP = 20
 
 Round = dict[str, float]

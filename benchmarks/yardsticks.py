@@ -18,8 +18,8 @@ HMAC_AND_VALIDATION = "hmac_and_validation_us"
 PUT_ITEM = "put_item_us"
 PUT_EVENTS = "put_events_us"
 
-_CHEAP_CALLS = 2_000
-_SERVICE_CALLS = 100
+_CHEAP_CALLS = 10_000
+_SERVICE_CALLS = 200
 _WARM_UP = 10
 
 
