@@ -42,7 +42,8 @@ _OF_COLD = """\
 A fresh process under Lambda's runtime client (in JavaScript a small one that takes its place), from its
 making to its first answer, with TLS to the services. Initialization has a whole CPU at any size, the first
 call the share of its memory; × is at a whole CPU, over the bare floor, which verifies and publishes nothing.
-The last column is a warm call, the runtime client's part of it included."""
+The last column is a warm call, the runtime client's part of it included. Ours and the idiomatic one ask
+Secrets Manager for the token; the others have it in their environment, as their documentation says."""
 
 _OF_WARM = """\
 CPU of the handler alone, and what it consists of (measured in processes of their own, where the measuring of
