@@ -8,6 +8,7 @@ SECONDS ?= 60
 MODULES ?=
 SEED ?=
 KILLS ?= 1000
+ROUNDS ?= 9
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -19,7 +20,7 @@ SCAN := .venv-scan/.installed
 COMPILE := .venv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header $(LOCK_FLAGS)
 
-.PHONY: help install run demo test simulate exhaustive kills fuzz mutate check audit format lock build deploy openapi clean
+.PHONY: help install run demo test simulate exhaustive kills fuzz mutate bench check audit format lock build deploy openapi clean
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -50,7 +51,10 @@ fuzz: $(DEV)  ## hostile requests and signed garbage, on from the corpus; SECOND
 mutate: $(DEV)  ## changes the code that decides about a booking, and sees the unit tests fail; a quarter of an hour
 	@.venv/bin/python -m tests.mutation $(MODULES)
 
-check: $(DEV) $(SAM) $(SCAN)  ## lint, types, templates, the tree's rules, scanners
+bench: $(DEV)  ## what it costs, beside other receivers; some minutes; ROUNDS=… how many, SEED=… repeats the order
+	@.venv/bin/python -m benchmarks --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+
+check: $(DEV) $(SAM) $(SCAN)  ## lint, types, templates, the tree's rules, scanners, counts that must not grow
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
@@ -64,6 +68,7 @@ check: $(DEV) $(SAM) $(SCAN)  ## lint, types, templates, the tree's rules, scann
 	.venv/bin/python -m tests.scanners.secrets
 	.venv/bin/python -m tests.scanners.templates
 	.venv/bin/python -m tests.scanners.audit --or-skip
+	.venv/bin/python -m benchmarks.guard
 
 audit: $(DEV)  ## known vulnerabilities of the pinned packages; fails where they could not be looked up
 	@.venv/bin/python -m tests.scanners.audit
@@ -87,6 +92,9 @@ lock: $(DEV)  ## renew the pinned, hashed requirements; LOCK_FLAGS=--upgrade for
 	cd requirements && ../$(COMPILE) -c dev.txt uv.in -o uv.txt
 	cd requirements && ../$(COMPILE) sam.in -o sam.txt
 	cd requirements && ../$(COMPILE) scan.in -o scan.txt
+	cd benchmarks/runtime && ../../$(COMPILE) -c ../../requirements/dev.txt requirements.in -o requirements.txt
+	for peer in idiomatic fastapi_mangum; do (cd benchmarks/peers/$$peer && \
+		../../../$(COMPILE) -c ../../../requirements/dev.txt requirements.in -o requirements.txt); done
 
 clean:  ## remove what was built or installed here
 	rm -rf .venv .venv-sam .venv-scan .aws-sam .local .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -74,6 +74,13 @@ def test_each_place_on_the_map_exists() -> None:
             assert (base / path).exists(), path
 
 
+def test_each_file_that_is_linked_exists() -> None:
+    linked = re.findall(r"\]\(((?!https?:)[^)#]+)\)", README)
+    assert {"benchmarks/results/latest.svg", "benchmarks/results/latest.md"} <= set(linked)
+    for path in linked:
+        assert (ROOT / path).exists(), path
+
+
 def test_the_sample_event_has_the_form_of_a_domain_event() -> None:
     sample = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
     assert sample.keys() == {"metadata", "booking", "previous"}

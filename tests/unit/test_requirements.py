@@ -8,7 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers/runtime/requirements.txt"
-LOCKS = [LAYER, *sorted((ROOT / "requirements").glob("*.txt"))]
+BENCHMARKS = sorted((ROOT / "benchmarks").rglob("requirements.txt"))
+LOCKS = [LAYER, *sorted((ROOT / "requirements").glob("*.txt")), *BENCHMARKS]
 
 # What the Lambda runtime brings, and what only developers need.
 NOT_DEPLOYED = {"boto3", "botocore", "pytest", "moto", "ministack", "typer", "rich", "uv"}
@@ -18,7 +19,7 @@ def pins(lock: Path) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\]+)", lock.read_text(), re.MULTILINE))
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
 def test_every_requirement_is_pinned_and_hashed(lock: Path) -> None:
     entries = re.split(r"\n(?=[a-z])", re.sub(r"^\s*#.*\n", "", lock.read_text(), flags=re.MULTILINE))
     assert len(entries) == len(pins(lock)) > 0
@@ -26,7 +27,7 @@ def test_every_requirement_is_pinned_and_hashed(lock: Path) -> None:
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
 def test_a_lock_holds_nothing_but_pins_hashes_and_who_wants_them(lock: Path) -> None:
     # The secret scanner leaves these files out.
     pin = r"[A-Za-z0-9._-]+(\[[a-z0-9,_-]+\])?==\S+( ; [^\\]+)? \\"
@@ -34,11 +35,20 @@ def test_a_lock_holds_nothing_but_pins_hashes_and_who_wants_them(lock: Path) -> 
     assert [line for line in lock.read_text().splitlines() if not re.fullmatch(form, line)] == []
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
 def test_no_lock_names_a_host(lock: Path) -> None:
     assert "://" not in lock.read_text()
     assert "--index-url" not in lock.read_text()
     assert "--find-links" not in lock.read_text()
+
+
+def test_the_benchmarks_measure_the_very_versions_that_are_developed_with() -> None:
+    assert [lock.parent.name for lock in BENCHMARKS] == ["fastapi_mangum", "idiomatic", "runtime"]
+    developed = pins(ROOT / "requirements/dev.txt")
+    for lock in BENCHMARKS:
+        both = pins(lock).keys() & developed.keys()
+        assert both
+        assert {name: pins(lock)[name] for name in both} == {name: developed[name] for name in both}
 
 
 def test_tests_run_on_the_very_versions_that_are_deployed() -> None:

@@ -1,0 +1,29 @@
+"""Which functions of ours are which part of a warm call.
+
+Named as `module:name`, where they are looked up when they are called. A name that is gone is an error, and
+the place to say what took its part.
+"""
+
+WEBHOOK: dict[str, list[str]] = {
+    "verification": [
+        "bookings.live_secrets:LiveSecrets.values",
+        "bookings.receive:check_form",
+        "bookings.receive:verify",
+    ],
+    "validation": [
+        "bookings.receive:event_id_of",
+        "bookings.receive:identify",
+        "bookings.receive:parse_body",
+    ],
+    "publishing": ["bookings.publish:Publisher.publish"],
+    "logging": [
+        "aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch:AmazonCloudWatchEMFProvider.flush_metrics",
+        "bookings.telemetry:count",
+        "bookings.telemetry:logger.append_keys",
+        "bookings.telemetry:logger.info",
+        "bookings.telemetry:logger.structure_logs",
+    ],
+}
+
+REST = "the rest"
+"""What is in none of the parts: decorators, the event's translation, the use case itself."""

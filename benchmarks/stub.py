@@ -1,0 +1,274 @@
+"""The AWS that all contestants call: a process of its own on loopback, over TLS, which answers and counts.
+
+It knows the operations a booking needs and answers them as briefly as the real services may. TLS is part of
+it, since loading the roots and the handshake are a good part of a first call. `python -m benchmarks.stub`
+serves until its standard input ends; `Stub` starts that and asks it for its counts.
+"""
+
+import asyncio
+import contextlib
+import json
+import ssl
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import certifi
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.kills import wire
+
+ROOT = Path(__file__).parents[1]
+TOKEN = "a-secret-token-of-22-c"  # noqa: S105 - made up, of the length of Zoom's
+PATIENCE_SECONDS = 20
+
+_REMEMBER = "remember"
+_COUNTS = "counts"
+
+
+class Services:
+    """Secrets Manager, EventBridge, SQS and DynamoDB as far as a receiver of bookings calls them.
+
+    Attributes:
+        counts: calls so far, by operation.
+        remembers: whether a conditional write is held against the items written before, or always taken.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.remembers = False
+        self._items: dict[str, dict[str, Any]] = {}
+
+    def answer(self, operation: str, asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Returns status and body of the answer to a call.
+
+        Raises:
+            KeyError: no contestant should call that.
+        """
+        self.counts[operation] += 1
+        match operation:
+            case "GetSecretValue":
+                return 200, _secret(asked["SecretId"])
+            case "PutEvents":
+                entries = [{"EventId": f"event-{number}"} for number in range(len(asked["Entries"]))]
+                return 200, {"FailedEntryCount": 0, "Entries": entries}
+            case "SendMessage":
+                return 200, {"MessageId": "message-1"}
+            case "PutItem":
+                return self._put(asked)
+            case _:
+                raise KeyError(operation)
+
+    def remember(self, remembers: bool) -> None:
+        """Forgets all items and counts, and remembers items from now on or doesn't."""
+        self.remembers = remembers
+        self.counts.clear()
+        self._items.clear()
+
+    def _put(self, asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        if not self.remembers:
+            return 200, {}
+        item = asked["Item"]
+        key = item["booking_id"]["S"]
+        stored = self._items.get(key)
+        expected = asked.get("ExpressionAttributeValues", {}).get(":revision")
+        if expected != (stored and stored["revision"]):
+            refusal = {
+                "__type": "ConditionalCheckFailedException",
+                "message": "The conditional request failed",
+            }
+            return 400, refusal | ({"Item": stored} if stored else {})
+        self._items[key] = item
+        return 200, {}
+
+
+def _secret(name: str) -> dict[str, Any]:
+    return {
+        "ARN": name,
+        "Name": "zoom",
+        "VersionId": "1",
+        "SecretString": TOKEN,
+        "CreatedDate": 1_700_000_000,
+    }
+
+
+class Stub:
+    """Starts the services; they end with its `with` block.
+
+    Attributes:
+        url: where they are, for `AWS_ENDPOINT_URL`.
+        authority: a file with the one certificate that signed theirs.
+        authorities: a file with that one behind the roots of a common bundle, as many as a client has to load
+            in earnest.
+    """
+
+    url: str
+    authority: Path
+    authorities: Path
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="bookings-bench-")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.stub", self._folder.name],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        folder = Path(self._folder.name)
+        self.authority = folder / "authority.pem"
+        self.authorities = folder / "authorities.pem"
+        self.url = self._read()["url"]
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self._process.communicate(timeout=PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._folder.cleanup()
+
+    def remember(self, remembers: bool) -> None:
+        """Makes it forget what came, and remember items from now on or not."""
+        self._ask({"do": _REMEMBER, "remembers": remembers})
+
+    def counts(self) -> dict[str, int]:
+        """Returns the calls since it last forgot, by operation."""
+        return {name: int(count) for name, count in self._ask({"do": _COUNTS}).items()}
+
+    def _ask(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._process.stdin.flush()
+        return self._read()
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the stub of AWS has ended")
+        told: dict[str, Any] = json.loads(line)
+        return told
+
+
+async def serve(services: Services, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Serves one connection until it is closed."""
+    try:
+        while True:
+            request = await wire.read_request(reader)
+            operation = request.headers["x-amz-target"].rpartition(".")[2]
+            try:
+                status, body = services.answer(operation, json.loads(request.body))
+            except KeyError:
+                status, body = 400, {"__type": "UnknownOperationException", "message": operation}
+            headers = {"content-type": request.headers["content-type"]}
+            if status != 200:  # noqa: PLR2004 - HTTP's own
+                headers["x-amzn-errortype"] = body["__type"]
+            writer.write(wire.response(status, json.dumps(body).encode(), headers))
+            await writer.drain()
+    except (wire.Lost, ConnectionError, ssl.SSLError):
+        pass
+    finally:
+        writer.close()
+
+
+def make_certificates(folder: Path) -> ssl.SSLContext:
+    """Writes the files that `Stub` names, and returns what the server needs; keys last as long as it does."""
+    now = datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "benchmarks")])
+    authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    base = x509.CertificateBuilder().issuer_name(name)
+    base = base.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=2))
+    identifier = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
+    authority = (
+        base.subject_name(name)
+        .public_key(authority_key.public_key())
+        .serial_number(1)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(identifier, critical=False)
+        .add_extension(_may_sign(), critical=True)
+        .sign(authority_key, hashes.SHA256())
+    )
+    server = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    names = [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
+    certificate = (
+        base.subject_name(server)
+        .public_key(key.public_key())
+        .serial_number(2)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(issuer, critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (folder / "authority.pem").write_bytes(authority.public_bytes(pem))
+    (folder / "authorities.pem").write_bytes(Path(certifi.where()).read_bytes() + authority.public_bytes(pem))
+    own = folder / "server.pem"
+    private = serialization.PrivateFormat.PKCS8
+    own.write_bytes(
+        key.private_bytes(pem, private, serialization.NoEncryption()) + certificate.public_bytes(pem)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(own)
+    return context
+
+
+def _may_sign() -> x509.KeyUsage:
+    return x509.KeyUsage(
+        key_cert_sign=True,
+        crl_sign=True,
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+async def main(folder: Path) -> None:
+    services = Services()
+    listener = await asyncio.start_server(
+        lambda reader, writer: serve(services, reader, writer),
+        "127.0.0.1",
+        0,
+        ssl=make_certificates(folder),
+        limit=wire.MAX_BYTES,
+    )
+    orders = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
+    _say({"url": f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}"})
+    while line := await orders.readline():
+        order = json.loads(line)
+        if order["do"] == _REMEMBER:
+            services.remember(order["remembers"])
+            _say({})
+        else:
+            _say(services.counts)
+    listener.close()
+
+
+def _say(told: Mapping[str, Any]) -> None:
+    print(json.dumps(told), flush=True)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):  # whoever started this is gone
+        asyncio.run(main(Path(sys.argv[1])))
