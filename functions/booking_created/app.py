@@ -19,3 +19,6 @@ from bookings.telemetry import logger, metrics
 @fit_for_a_log
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return bootstrap.record_batch().process(event, context.get_remaining_time_in_millis)
+
+
+bootstrap.made_while_lambda_starts(bootstrap.record_batch)

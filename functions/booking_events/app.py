@@ -23,3 +23,6 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         return {"batchItemFailures": []}
     logger.error("bus unavailable, the stream waits", extra={"sequence_number": announced.failed_from})
     return {"batchItemFailures": [{"itemIdentifier": announced.failed_from}]}
+
+
+bootstrap.made_while_lambda_starts(bootstrap.announcer)

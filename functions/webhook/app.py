@@ -7,8 +7,6 @@ or a message into a handler's queue or the quarantine, and changes nothing else.
 
 import base64
 import binascii
-import contextlib
-import os
 from typing import Any
 
 from bookings import bootstrap
@@ -55,7 +53,4 @@ def to_response(answer: Answer) -> dict[str, Any]:
     return response
 
 
-# In Lambda clients are made while the function starts: that has a whole CPU, a first call only a share.
-if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
-    with contextlib.suppress(Exception):  # what fails here fails in the call too, and is answered there
-        bootstrap.receiver()
+bootstrap.made_while_lambda_starts(bootstrap.ready_receiver)

@@ -469,15 +469,25 @@ def test_things_are_put_together_once(stack: Stack) -> None:
     assert bootstrap.announcer() is bootstrap.announcer()
 
 
-def test_in_lambda_the_webhook_is_put_together_while_it_starts(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("function", "factory"),
+    [
+        ("webhook", bootstrap.receiver),
+        ("booking_created", bootstrap.record_batch),
+        ("booking_canceled", bootstrap.record_batch),
+        ("booking_events", bootstrap.announcer),
+    ],
+    ids=["webhook", "booking_created", "booking_canceled", "booking_events"],
+)
+def test_in_lambda_a_function_is_put_together_while_it_starts(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, function: str, factory: Any
 ) -> None:
-    app = str(ROOT / "functions/webhook/app.py")
+    app = str(ROOT / f"functions/{function}/app.py")
     runpy.run_path(app)
-    assert bootstrap.receiver.cache_info().currsize == 0
+    assert factory.cache_info().currsize == 0
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
     runpy.run_path(app)
-    assert bootstrap.receiver.cache_info().currsize == 1
+    assert factory.cache_info().currsize == 1
 
 
 def test_a_write_that_the_table_throttles_once_is_made_again_within_the_invocation(

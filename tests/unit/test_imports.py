@@ -1,6 +1,7 @@
 """The tree's rules: imports point one way, Zoom's words stay in `zoom/`, a function is one module."""
 
 import ast
+import subprocess
 import sys
 import typing
 from collections.abc import Iterator
@@ -188,3 +189,39 @@ def test_zooms_words_stay_in_their_folder(name: str) -> None:
 
 def test_the_way_of_finding_words_finds_them() -> None:
     assert {"scheduled_event", "invitee_email", "event_ts"} <= words(SOURCES["bookings.zoom.delivery"])
+
+
+NOT_NEEDED = {
+    "receiver": {"bookings.batch", "bookings.record", "bookings.announce", "bookings.aws.table"},
+    "record_batch": {"bookings.receive", "bookings.publish", "bookings.aws.bus"},
+    "announcer": {"bookings.receive", "bookings.publish", "bookings.batch"},
+}
+"""What the other functions need, and would make this one's cold start longer."""
+
+FUNCTION_OF = {"receiver": "webhook", "record_batch": "booking_created", "announcer": "booking_events"}
+
+
+@pytest.mark.parametrize("factory", FUNCTION_OF)
+def test_a_function_imports_nothing_that_only_others_need(factory: str) -> None:
+    places = (
+        *("ZOOM_SECRET_ARN", "EVENT_BUS_ARN", "BOOKINGS_TABLE_NAME", "QUEUE_URL", "QUARANTINE_QUEUE_URL"),
+        *("BOOKING_CREATED_QUEUE_URL", "BOOKING_CANCELED_QUEUE_URL", "BOOKING_EVENTS_DLQ_URL"),
+    )
+    environment = dict.fromkeys(places, "arn:aws:service:us-east-1:123456789012:somewhere") | {
+        "FAN_OUT": "EventBridge",
+        "SIGNATURE_TOLERANCE_SECONDS": "300",
+        "BOOKING_RETENTION_DAYS": "0",
+        "SHARE_ACCESS_LINKS": "false",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "POWERTOOLS_SERVICE_NAME": "tests",
+        "POWERTOOLS_METRICS_NAMESPACE": "tests",
+    }
+    code = (
+        f"import sys, functions.{FUNCTION_OF[factory]}.app\n"
+        f"functions.{FUNCTION_OF[factory]}.app.bootstrap.{factory}()\n"
+        "print(*sys.modules)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert NOT_NEEDED[factory] & set(run.stdout.split()) == set()

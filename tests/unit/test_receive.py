@@ -11,8 +11,8 @@ import pytest
 from bookings.answers import Answer
 from bookings.booking import booking_id_of
 from bookings.counts import Count
-from bookings.live_secrets import MAX_AGE, MIN_REFRESH
-from bookings.receive import MAX_BODY_BYTES, Request
+from bookings.live_secrets import MAX_AGE, MIN_REFRESH, SecretUnavailable
+from bookings.receive import MAX_BODY_BYTES, PREPARATION_SECONDS, Request
 from bookings.services import ServiceUnavailable
 from bookings.settings import FanOut
 from bookings.zoom.events import CANCELED, CREATED
@@ -787,3 +787,33 @@ def test_a_slow_secret_and_a_slow_bus_leave_the_fallback_enough_time() -> None:
 # failure matrix: 43
 def test_a_request_shows_nothing_of_itself_in_a_repr() -> None:
     assert repr(signed(b"canary", NOW)) == "Request()"
+
+
+# ── while the function starts ────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_prepared_receiver_has_its_secret_before_the_first_request() -> None:
+    door = Door()
+    door.receiver.prepare()
+    assert (door.secret.calls, door.service_calls) == (1, 0)
+    assert door.post(created()).status == 200
+    assert door.secret.calls == 1
+    assert door.counts.all == {Count.DELIVERY_PUBLISHED: 1}
+
+
+def test_a_receiver_that_was_prepared_before_a_rotation_reads_again_when_it_must() -> None:
+    door = Door()
+    door.receiver.prepare()
+    door.secret.store("the-new-secret-of-22-c")
+    assert door.post(created(), secret="the-new-secret-of-22-c").status == 200
+
+
+def test_a_preparation_that_hangs_ends_in_time_and_leaves_the_reading_to_the_first_request() -> None:
+    door = Door()
+    door.secret.trouble = HANGS
+    before = door.clock.monotonic()
+    with pytest.raises(SecretUnavailable):
+        door.receiver.prepare()
+    assert door.clock.monotonic() - before <= PREPARATION_SECONDS
+    door.secret.trouble = None
+    assert door.post(created()).status == 200
