@@ -90,8 +90,11 @@ def ready_receiver() -> Receiver:
 
 @cache
 def record_batch() -> RecordBatch:
-    from bookings.aws.table import DynamoDBBookingStore
+    # First of all: once pydantic is there, Powertools' batch makes models of the events of many services.
     from bookings.batch import RecordBatch
+
+    # isort: split
+    from bookings.aws.table import DynamoDBBookingStore
     from bookings.record import Recorder
 
     settings = BookingSettings.from_environment(os.environ)
