@@ -62,7 +62,7 @@ check: $(DEV) $(SAM) $(SCAN)  ## lint, types, templates, the tree's rules, scann
 	.venv-sam/bin/sam validate --lint
 	.venv/bin/python -m pytest -q tests/unit/test_imports.py tests/unit/test_requirements.py
 	@# What bandit rates low is ruff's rules S, which are on.
-	.venv/bin/bandit --quiet --recursive --severity-level medium layers/runtime/bookings functions cli examples
+	.venv/bin/bandit --quiet --recursive --severity-level medium layers/runtime/bookings functions cli examples benchmarks
 	.venv/bin/shellcheck --enable=all .ci/run
 	.venv/bin/zizmor --quiet --offline --persona pedantic .github/workflows
 	.venv/bin/python -m tests.scanners.secrets

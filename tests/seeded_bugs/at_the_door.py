@@ -15,6 +15,7 @@ QUARANTINE = "layers/runtime/bookings/quarantine.py"
 RECEIVE = "layers/runtime/bookings/receive.py"
 SECRETS = "layers/runtime/bookings/live_secrets.py"
 SIGNATURE = "layers/runtime/bookings/zoom/signature.py"
+BOOTSTRAP = "layers/runtime/bookings/bootstrap.py"
 WEBHOOK = "functions/webhook/app.py"
 
 _OF_DURABILITY = (
@@ -65,7 +66,7 @@ _OF_DURABILITY = (
                 'answer = unavailable("unexpected_error")',
                 'answer = Answer(HTTPStatus.OK, log={"outcome": "unexpected_error"})',
             ),
-            Replace(WEBHOOK, "import os\n", "import os\nfrom http import HTTPStatus\n"),
+            Replace(WEBHOOK, "import binascii\n", "import binascii\nfrom http import HTTPStatus\n"),
         ),
         caught_by=by_tests(
             "adapters/test_handlers.py::test_a_missing_setting_is_a_503_named_in_the_log",
@@ -368,9 +369,7 @@ _OF_DURABILITY = (
         why="A function that can't start shall not seem to.",
         rows=(49,),
         replacements=(
-            Replace(
-                WEBHOOK, "    with contextlib.suppress(Exception):", "    with contextlib.nullcontext():"
-            ),
+            Replace(BOOTSTRAP, "with contextlib.suppress(Exception):", "with contextlib.nullcontext():"),
         ),
         caught_by=by_tests(
             "unit/functions/test_webhook.py::test_a_start_that_fails_is_answered_503_by_the_call"
