@@ -14,7 +14,7 @@ from cli.output import WrongCallError, console, errors_told, print_json, printab
 from cli.posting import Sent, post
 from cli.stack import JsonOption, LocalOption, StackOption, find_stack
 
-VARIABLE = "ZOOM_WEBHOOK_SECRET"
+ENVIRONMENT_VARIABLE = "ZOOM_WEBHOOK_SECRET"
 
 
 def send(
@@ -32,7 +32,8 @@ def send(
         typer.Option(
             "--secret",
             help="The Zoom secret token to sign with. Better not said here, where others may see it: by "
-            f"default it is the stack's own, with --url the one in {VARIABLE}, else it is asked for.",
+            f"default it is the stack's own, with --url the one in "
+            f"{ENVIRONMENT_VARIABLE}, else it is asked for.",
         ),
     ] = None,
     local: LocalOption = False,
@@ -73,11 +74,11 @@ def _check(url: str) -> None:
 
 
 def _asked_secret() -> str:
-    given = os.environ.get(VARIABLE)
+    given = os.environ.get(ENVIRONMENT_VARIABLE)
     if given:
         return given
     if not _at_terminal():
-        raise WrongCallError(f"There is no secret to sign with: set {VARIABLE}, or say --secret.")
+        raise WrongCallError(f"There is no secret to sign with: set {ENVIRONMENT_VARIABLE}, or say --secret.")
     return str(typer.prompt("Zoom secret token", hide_input=True, err=True))
 
 

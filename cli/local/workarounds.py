@@ -85,7 +85,7 @@ class WorkersThatOutliveTheEmulator:
         with self._lock:
             if self._ended:
                 raise RuntimeError("the emulator is ending")
-            process: subprocess.Popen[Any] = subprocess.Popen(  # ministack's own worker script
+            process: subprocess.Popen[Any] = subprocess.Popen(  # noqa: S603 - ministack's own worker script, nothing of ours
                 *arguments, start_new_session=True, **options
             )
             self._processes = [known for known in self._processes if known.poll() is None] + [process]

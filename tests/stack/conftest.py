@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.local.process import stack_in_a_process
 from tests.stack import recorder
+from tests.stack.process import stack_in_a_process
 from tests.stack.running import StackUnderTest
 
 

@@ -38,7 +38,7 @@ def main(path: Path, arguments: list[str]) -> None:
                 file.write(json.dumps(call) + "\n")
                 file.flush()
 
-        Emulator._front_door = recorded  # type: ignore[method-assign]
+        Emulator._front_door = recorded  # type: ignore[method-assign]  # to listen at the door
         app(arguments)
 
 

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from cli.local.process import StackProcessError, stack_in_a_process
 from cli.local.stack import ROOT, TEMPLATE, RunningStack
 from tests.stack.deliveries import created
+from tests.stack.process import StackProcessError, stack_in_a_process
 from tests.stack.running import StackUnderTest, wait_for
 
 pytestmark = pytest.mark.xdist_group("local-stack")
@@ -275,12 +275,14 @@ def test_what_a_killed_one_left_behind_is_no_obstacle(tmp_path: Path) -> None:
 
 def test_it_ends_when_the_process_that_started_it_is_gone(tmp_path: Path) -> None:
     script = (
-        "import os, signal, sys; from pathlib import Path; from cli.local.process import stack_in_a_process\n"
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from tests.stack.process import stack_in_a_process\n"
         "with stack_in_a_process(Path(sys.argv[1]), secret='x' * 20) as stack:\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     parent = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], timeout=PATIENCE_SECONDS, check=False
+        [sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, timeout=PATIENCE_SECONDS, check=False
     )
     assert parent.returncode == -signal.SIGKILL
     try:

@@ -1,4 +1,4 @@
-"""A local stack in a process of its own, as the tests use it: several at once, each ended for certain."""
+"""A local stack in a process of its own: several at once, each ended for certain."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def stack_in_a_process(
     for name, value in (parameters or {}).items():
         arguments += ["--parameter", f"{name}={value}"]
     with (directory / "output.txt").open("w", encoding="utf-8") as output:
-        process = subprocess.Popen(  # our own command
+        process = subprocess.Popen(
             [sys.executable, *program, *arguments],
             stdin=subprocess.PIPE,
             stdout=output,
