@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
-from tests.kills.artefact import LAYER, ROOT, build
+from tests.kills.artefact import LAYER, ROOT, build, make_layer
 
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"
@@ -144,14 +144,9 @@ def deployed_layer() -> Path:
     """Returns the layer as it is deployed, with Lambda's wheels, whatever machine this is.
 
     Raises:
-        NotBuilt: it could not be built.
+        BuildFailed: it could not be built.
     """
-
-    def make(folder: Path) -> None:
-        target = [f"ARTIFACTS_DIR={folder}", f"PLATFORM={DEPLOYED_PLATFORM}", f"PYTHON={sys.executable}"]
-        _run(["make", "-C", str(LAYER), "build-RuntimeLayer", *target])
-
-    return _built("layer", LAYER.rglob("*"), make)
+    return _built("layer", LAYER.rglob("*"), lambda folder: make_layer(folder, DEPLOYED_PLATFORM))
 
 
 def size_of(folder: Path, leaving_out: Iterable[str] = ()) -> Size:

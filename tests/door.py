@@ -5,7 +5,7 @@ from typing import Any
 
 from bookings.answers import Answer
 from bookings.counts import Counter
-from bookings.live_secrets import LiveSecrets
+from bookings.live_secrets import LiveSecrets, SecretSource
 from bookings.publish import Publisher
 from bookings.receive import Receiver
 from bookings.settings import FanOut
@@ -22,7 +22,11 @@ from tests.samples import SECRET, raw, signed
 
 
 class Door:
-    """A receiver with what surrounds it."""
+    """A receiver with what surrounds it.
+
+    Args:
+        source: where the secrets are read, if not from `secret`.
+    """
 
     def __init__(
         self,
@@ -30,15 +34,17 @@ class Door:
         *,
         age: timedelta = timedelta(days=30),
         also_count: Counter | None = None,
+        clock: VirtualClock | None = None,
+        source: SecretSource | None = None,
     ) -> None:
-        self.clock = VirtualClock()
+        self.clock = clock or VirtualClock()
         self.counts = InMemoryCounts(also_count)
         self.bus = InMemoryBus(self.clock)
         self.queues = InMemoryHandlerQueues(self.clock)
         self.quarantine = InMemoryQueue(self.clock)
         self.secret = InMemorySecret(self.clock, SECRET, age=age)
         self.receiver = Receiver(
-            secrets=LiveSecrets(self.secret, self.clock, self.counts),
+            secrets=LiveSecrets(source or self.secret, self.clock, self.counts),
             publisher=Publisher(bus=self.bus, queues=self.queues, fan_out=fan_out, count=self.counts),
             quarantine=self.quarantine,
             tolerance_seconds=300,

@@ -5,7 +5,6 @@ the stack of `template.yaml`. A delivery is posted, its handler records it, the 
 once and in this process, and whatever became of it is held against the contract before the next one comes.
 """
 
-import base64
 import json
 from collections.abc import Callable
 from enum import StrEnum
@@ -25,6 +24,7 @@ from tests.fakes import InMemoryCounts, VirtualClock
 from tests.hostile.gateway import signed_event
 from tests.samples import SECRET
 from tests.simulation.histories import Expected, Webhook
+from tests.simulation.mappings import sqs_record
 from tests.simulation.oracle import Oracle, kept_of, plain, public_fields
 from tests.simulation.specification import (
     booking_key,
@@ -33,6 +33,7 @@ from tests.simulation.specification import (
     wrong_with_event,
 )
 from tests.simulation.stack import build_stack
+from tests.simulation.zoom import quarantined_body
 
 OK, NO_CONTENT, BAD_REQUEST = 200, 204, 400
 LAMBDA_MS = 10_000
@@ -105,7 +106,9 @@ class Pipeline:
             if answer.log["outcome"] == "challenge_refused":
                 _demand(not kept, "a challenge is in quarantine")
                 return Fate.CHALLENGE_REFUSED
-            _demand([_body_in(message) for message in kept] == [body], "not in quarantine byte for byte")
+            _demand(
+                [quarantined_body(message) for message in kept] == [body], "not in quarantine byte for byte"
+            )
             _demand(self.counts.all[Count.QUARANTINED] == 1, "in quarantine and not counted")
             return Fate.QUARANTINED
         _demand(not kept, "in quarantine, and not answered 400")
@@ -134,22 +137,12 @@ class Pipeline:
         received = self._receive(url)
         _demand(len(received) == 1, "not in its handler's queue")
         (message,) = received
-        record = {
-            "messageId": message["MessageId"],
-            "receiptHandle": message["ReceiptHandle"],
-            "body": message["Body"],
-            "attributes": message["Attributes"],
-            "messageAttributes": {},
-            "eventSource": "aws:sqs",
-            "eventSourceARN": f"arn:aws:sqs:us-east-1:123456789012:{_HANDLER_QUEUES[name]}",
-            "awsRegion": "us-east-1",
-        }
-        response = self._handlers[name].process({"Records": [record]}, lambda: LAMBDA_MS)
+        response = self._handlers[name].process({"Records": [sqs_record(message)]}, lambda: LAMBDA_MS)
         _demand(response == {"batchItemFailures": []}, "its handler could not record it")
         items = self._stack.dynamodb.items(_TABLE)
         if self.counts.all[Count.QUARANTINED]:
             (kept,) = self._messages(_QUARANTINE)
-            _demand(json.loads(_body_in(kept)) == decoded, "another body is in quarantine")
+            _demand(json.loads(quarantined_body(kept)) == decoded, "another body is in quarantine")
             _demand(not items, "in the table and in quarantine")
             return Fate.TOO_LARGE_FOR_AN_ITEM
         if _fits_an_item(decoded):
@@ -235,10 +228,6 @@ class _CallsAtOnce:
 
 def _say_nothing(_message: str, *, extra: dict[str, Any]) -> None:
     pass
-
-
-def _body_in(message: str) -> bytes:
-    return base64.b64decode(json.loads(message)["body_base64"], validate=True)
 
 
 def _fits_an_item(value: Any) -> bool:

@@ -84,7 +84,7 @@ def build() -> Artefact:
         _forget_old_builds()
         with tempfile.TemporaryDirectory(dir=BUILDS, prefix="making-") as temporary:
             made = Path(temporary) / "made"
-            _make_layer(made)
+            make_layer(made, wheel_platform())
             shutil.copytree(FUNCTIONS, made / "functions", ignore=shutil.ignore_patterns("__pycache__"))
             try:
                 made.rename(folder)
@@ -102,9 +102,17 @@ def wheel_platform() -> str:
     return sysconfig.get_platform().replace("-", "_").replace(".", "_")
 
 
-def _make_layer(folder: Path) -> None:
+def make_layer(folder: Path, wheels_for: str) -> None:
+    """Makes the layer by its own Makefile.
+
+    Args:
+        wheels_for: the platform tag of the wheels in it.
+
+    Raises:
+        BuildFailed: it could not be built.
+    """
     command = ["make", "-C", str(LAYER), "build-RuntimeLayer", f"ARTIFACTS_DIR={folder}"]
-    command += [f"PLATFORM={wheel_platform()}", f"PYTHON={sys.executable}"]
+    command += [f"PLATFORM={wheels_for}", f"PYTHON={sys.executable}"]
     try:
         subprocess.run(command, check=True, timeout=BUILD_SECONDS, capture_output=True, text=True)
     except FileNotFoundError:

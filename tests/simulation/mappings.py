@@ -131,7 +131,7 @@ class QueueMapping:
                 around.trace("poller", "the invocation failed")
             self.poke()
 
-        self._function.invoke({"Records": [_sqs_record(message) for message in messages]}, end)
+        self._function.invoke({"Records": [sqs_record(message) for message in messages]}, end)
 
     def _delete(self, message: dict[str, Any]) -> None:
         around = self._surroundings
@@ -161,7 +161,8 @@ def done(response: Any, messages: list[dict[str, Any]], *, partial: bool) -> lis
     return [message for message in messages if message["MessageId"] not in failed]
 
 
-def _sqs_record(message: dict[str, Any]) -> dict[str, Any]:
+def sqs_record(message: dict[str, Any]) -> dict[str, Any]:
+    """Returns what Lambda makes of a message."""
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],

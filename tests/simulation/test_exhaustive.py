@@ -47,8 +47,7 @@ from tests.simulation.exhaustive import (
     moved_here,
 )
 
-# To measure coverage doubles the time, and others measure it.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.no_cover  # it would double the time, and other tests measure it
 
 
 # failure matrix: 16, 17, 23, 24, 25, 44

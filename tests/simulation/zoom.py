@@ -130,4 +130,4 @@ class Zoom:
 
 def quarantined_body(message: str) -> bytes:
     """Returns the body in a quarantine message."""
-    return base64.b64decode(json.loads(message)["body_base64"])
+    return base64.b64decode(json.loads(message)["body_base64"], validate=True)

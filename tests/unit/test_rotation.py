@@ -15,25 +15,18 @@ from random import Random
 
 import pytest
 from bookings.counts import Count
-from bookings.live_secrets import LiveSecrets, SecretVersion
-from bookings.publish import Publisher
-from bookings.receive import Receiver
+from bookings.live_secrets import SecretVersion
 from bookings.services import ServiceError
-from bookings.settings import FanOut
 
+from tests.door import Door
 from tests.fakes import (
     DENIED,
     HANGS,
     NOW,
     THROTTLED,
-    InMemoryBus,
-    InMemoryCounts,
-    InMemoryHandlerQueues,
-    InMemoryQueue,
     InMemorySecret,
     VirtualClock,
 )
-from tests.samples import signed
 
 BLOCKS, TIMELINES_A_BLOCK, STEPS = 8, 400, 30
 
@@ -115,21 +108,7 @@ class Process:
         self._refreshed_at: datetime | None = None
         self.read_at: datetime | None = None  # the last time that worked
         self.last_failed = False
-        self.counts = InMemoryCounts()
-        self.bus = InMemoryBus(timeline.clock)
-        self.receiver = Receiver(
-            secrets=LiveSecrets(self, timeline.clock, self.counts),
-            publisher=Publisher(
-                bus=self.bus,
-                queues=InMemoryHandlerQueues(timeline.clock),
-                fan_out=FanOut.EVENT_BRIDGE,
-                count=self.counts,
-            ),
-            quarantine=InMemoryQueue(timeline.clock),
-            tolerance_seconds=300,
-            clock=timeline.clock,
-            count=self.counts,
-        )
+        self.door = Door(clock=timeline.clock, source=self)
 
     @property
     def knows(self) -> bool:
@@ -280,11 +259,11 @@ class Timeline:
             self.met["accepted after its grace, for want of news"] += 1
 
     def _posted(self, process: Process, secret: str) -> int:
-        before = Counter(process.counts.all)
-        status = int(process.receiver.receive(signed(BODY, self.clock.now(), secret=secret)).status)
-        counted = process.counts.all - before - Counter([Count.REFRESH_FAILED, Count.OTHER_PRODUCT])
+        before = Counter(process.door.counts.all)
+        status = int(process.door.post(BODY, secret=secret).status)
+        counted = process.door.counts.all - before - Counter([Count.REFRESH_FAILED, Count.OTHER_PRODUCT])
         self.check(counted == Counter(filter(None, [COUNTED_AS.get(status)])), f"{status}: {counted}")
-        self.check(process.bus.calls == 0, "it called another service")
+        self.check(process.door.service_calls == 0, "it called another service")
         if status == ASKED_FOR_AGAIN:
             read = process.read_at is not None and not self.history.usable(process.read_at)
             self.check(process.last_failed or read, "asked for again, and its secrets could be read")

@@ -20,6 +20,7 @@ from moto import mock_aws
 from typer.testing import CliRunner, Result
 
 from cli.main import app
+from tests import zoom_api
 
 EVENTS = Path(__file__).parents[3] / "events"
 SECRET = "a-zoom-secret-token-of-these-tests"
@@ -265,3 +266,11 @@ def local(deployed: Deployed, webhook: Server) -> Iterator[Local]:
 
 def _json_value(value: Any) -> Any:
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value.timestamp()
+
+
+@pytest.fixture
+def zoom(monkeypatch: pytest.MonkeyPatch) -> Iterator[zoom_api.FakeZoom]:
+    with zoom_api.zoom_on_loopback() as fake:
+        for name, value in fake.environment.items():
+            monkeypatch.setenv(name, value)
+        yield fake

@@ -1,6 +1,5 @@
 """What the commands show of a booking, and to whom it is meant: of the others nothing of it is printed."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,14 +39,6 @@ SHOW_NOTHING_ALL_THE_SAME = {("send", "delivery.json")}  # the body came back as
 def booking() -> Booking:
     body = canaries.body_of(canaries.CREATED, well_formed_times=True)
     return replace(merge(None, to_delivery(body, "request-1")), revision=1)
-
-
-@pytest.fixture
-def zoom(monkeypatch: pytest.MonkeyPatch) -> Iterator[zoom_api.FakeZoom]:
-    with zoom_api.zoom_on_loopback() as fake:
-        for name, value in fake.environment.items():
-            monkeypatch.setenv(name, value)
-        yield fake
 
 
 def with_id(call: tuple[str, ...], booking: Booking) -> list[str]:

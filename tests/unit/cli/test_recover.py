@@ -60,14 +60,6 @@ def local(webhook: Server) -> Iterator[Local]:
         yield found
 
 
-@pytest.fixture
-def zoom(monkeypatch: pytest.MonkeyPatch) -> Iterator[zoom_api.FakeZoom]:
-    with zoom_api.zoom_on_loopback() as fake:
-        for name, value in fake.environment.items():
-            monkeypatch.setenv(name, value)
-        yield fake
-
-
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What was waited for, in seconds; nothing is."""
