@@ -21,7 +21,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-START, STOP = 4, 5
+# callgrind.h, Valgrind 3.19: write what was counted, forget it, begin to count, end.
+DUMP, ZERO, START, STOP = 0, 1, 4, 5
 _CALLGRIND = (ord("C") << 24) | (ord("T") << 16)
 
 # The client request of valgrind.h for x86-64, as a function of (arguments, default): moves both to where it
@@ -111,13 +112,19 @@ def instructions_of(call: Call) -> dict[str, Any]:
     return {"answer": answer, "instructions": counted}
 
 
-def tell_callgrind(request: int) -> None:
-    """Makes callgrind start or stop counting, exactly here."""
-    memory = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-    memory.write(_CLIENT_REQUEST)
-    place = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    arguments = (ctypes.c_uint64 * 6)(_CALLGRIND + request)
-    ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64)(place)(ctypes.addressof(arguments), 0)
+class Callgrind:
+    """Callgrind, as a program that runs under it can talk to it; without it nothing happens."""
+
+    def __init__(self) -> None:
+        memory = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+        memory.write(_CLIENT_REQUEST)
+        self._memory = ctypes.c_char.from_buffer(memory)  # which it keeps alive
+
+    def ask(self, request: int) -> None:
+        """Makes it do something, exactly here: `START`, `STOP`, `DUMP` or `ZERO`."""
+        client_request = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64)
+        arguments = (ctypes.c_uint64 * 6)(_CALLGRIND + request)
+        client_request(ctypes.addressof(self._memory))(ctypes.addressof(arguments), 0)
 
 
 def main(folder: str, parts_as_json: str) -> None:
@@ -138,9 +145,10 @@ def main(folder: str, parts_as_json: str) -> None:
             case "instructions":
                 told = instructions_of(call)
             case "callgrind":
-                tell_callgrind(START)
+                callgrind = Callgrind()
+                callgrind.ask(START)
                 told = cpu_of(call, asked["calls"], parts)
-                tell_callgrind(STOP)
+                callgrind.ask(STOP)
             case _:
                 told = {"answer": call()}
         told["modules"] = len(set(sys.modules) - before)

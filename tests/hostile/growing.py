@@ -4,13 +4,10 @@ Run as a program it counts the machine instructions that the receiver takes for 
 callgrind, which it tells by its client requests what belongs to which request.
 """
 
-import ctypes
 import gc
 import json
-import mmap
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +17,7 @@ from bookings.publish import Publisher
 from bookings.receive import Receiver, Request
 from bookings.settings import FanOut
 
+from benchmarks.handler_process import DUMP, START, ZERO, Callgrind
 from tests.samples import SECRET, canceled, created, raw, signed
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -171,47 +169,21 @@ def request(shape: str, size: int) -> Request:
 
 # ── under callgrind ──────────────────────────────────────────────────────────────────────────────────────
 
-# "The Client Request mechanism" and callgrind.h, Valgrind 3.19: four rotations of a register by 128 bits in
-# all, and an exchange of another one with itself, which no compiler writes and a processor takes for nothing.
-_MACHINE_CODE = bytes.fromhex(
-    "4889f8"  # mov rax, rdi: where the request is
-    "31d2"  # xor edx, edx: the answer where there is no Valgrind
-    "48c1c703 48c1c70d 48c1c73d 48c1c733"  # rol rdi by 3, 13, 61, 51
-    "4887db"  # xchg rbx, rbx
-    "4889d0"  # mov rax, rdx
-    "c3"  # ret
-)
-_DUMP_STATS, _ZERO_STATS, _START_INSTRUMENTATION = 0x43540000, 0x43540001, 0x43540004
-
-
-@dataclass(frozen=True)
-class _Callgrind:
-    """Callgrind, as a program that runs under it can talk to it."""
-
-    page: mmap.mmap
-
-    def ask(self, number: int) -> None:
-        address = ctypes.addressof(ctypes.c_char.from_buffer(self.page))
-        arguments = (ctypes.c_uint64 * 6)(number)
-        ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p)(address)(ctypes.addressof(arguments))
-
 
 def count_instructions(sizes: list[int]) -> None:
     """Handles each shape at each size, and makes callgrind write what each of them took, in this order."""
-    page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-    page.write(_MACHINE_CODE)
-    callgrind = _Callgrind(page)
+    callgrind = Callgrind()
     receiver = quiet_receiver()
     answers: list[Answer] = []
     for shape in SHAPES:
         receiver.receive(request(shape, 100))  # whatever is made once is made now
     requests = [request(shape, size) for shape in SHAPES for size in sizes]
     gc.disable()
-    callgrind.ask(_START_INSTRUMENTATION)
+    callgrind.ask(START)
     for each in requests:
-        callgrind.ask(_ZERO_STATS)
+        callgrind.ask(ZERO)
         answers.append(receiver.receive(each))
-        callgrind.ask(_DUMP_STATS)
+        callgrind.ask(DUMP)
     print(json.dumps([int(answer.status) for answer in answers]))
 
 

@@ -16,11 +16,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import CodeType
 
 import pytest
 from bookings.receive import MAX_BODY_BYTES
 
+from benchmarks.handler_process import instructions_of
 from tests.hostile.growing import SHAPES, quiet_receiver, request
 
 SIZES = (8_000, 32_000)
@@ -34,22 +34,7 @@ VALGRIND = shutil.which("valgrind")
 
 def bytecode_instructions(run: Callable[[], object]) -> int:
     """Returns how many of its own instructions the interpreter runs, ours and those of all libraries."""
-    tool = next(number for number in range(6) if sys.monitoring.get_tool(number) is None)
-    counted = 0
-
-    def count(_code: CodeType, _offset: int) -> None:
-        nonlocal counted
-        counted += 1
-
-    sys.monitoring.use_tool_id(tool, "tests")
-    sys.monitoring.register_callback(tool, sys.monitoring.events.INSTRUCTION, count)
-    sys.monitoring.set_events(tool, sys.monitoring.events.INSTRUCTION)
-    try:
-        run()
-    finally:
-        sys.monitoring.set_events(tool, 0)
-        sys.monitoring.register_callback(tool, sys.monitoring.events.INSTRUCTION, None)
-        sys.monitoring.free_tool_id(tool)
+    counted: int = instructions_of(run)["instructions"]
     return counted
 
 
