@@ -1,7 +1,7 @@
 """The one place where things are put together: each function's use case, made on first use and kept.
 
 Tests replace these factories, or the environment and `clear`. Each imports what its own function needs, for a
-module that another function needs would make this one's start longer: for the webhook by a third.
+module that only another function needs would make this one's start longer.
 """
 
 from __future__ import annotations
@@ -81,11 +81,9 @@ def receiver() -> Receiver:
     )
 
 
-def ready_receiver() -> Receiver:
+def ready_receiver() -> None:
     """Makes the receiver and lets it read its secret, so that its first request needs one call less."""
-    made = receiver()
-    made.prepare()
-    return made
+    receiver().prepare()
 
 
 @cache

@@ -45,7 +45,7 @@ from bookings.zoom.signature import (
 
 MAX_BODY_BYTES = 720_000  # in base64 it still fits a queue message, 1 MiB, with what is written beside it
 BUDGET_SECONDS = 2.3  # for all calls of one request together: the answer leaves within 2.5 s, Zoom waits 3 s
-PREPARATION_SECONDS = 0.8  # counts like a request's time: a function starts while Zoom waits
+PREPARATION_SECONDS = 0.8  # for the secrets while the function starts: Zoom waits meanwhile
 MAX_AHEAD = timedelta(days=1)  # of an event's time
 
 REQUEST_ID_HEADER = "x-zm-request-id"
