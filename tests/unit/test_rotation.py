@@ -7,6 +7,7 @@ code. Each timeline is drawn from a seed, which a failure names with its whole s
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -15,7 +16,7 @@ from random import Random
 
 import pytest
 from bookings.counts import Count
-from bookings.live_secrets import SecretVersion
+from bookings.live_secrets import SecretUnavailable, SecretVersion
 from bookings.services import ServiceError
 
 from tests.door import Door
@@ -109,6 +110,10 @@ class Process:
         self.read_at: datetime | None = None  # the last time that worked
         self.last_failed = False
         self.door = Door(clock=timeline.clock, source=self)
+        # As Lambda starts it; where it can't read its secrets then, its first request does.
+        if timeline.random.random() < 0.5:
+            with suppress(SecretUnavailable):
+                self.door.receiver.prepare()
 
     @property
     def knows(self) -> bool:
