@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from bookings.announce import EventBus
 from bookings.aws.bus import EventBridgeBus
-from bookings.aws.calls import BoundedCalls
 from bookings.aws.table import parse_change
 from bookings.clock import utc_text
 from bookings.domain_events import domain_event
@@ -19,6 +18,7 @@ from bookings.services import RefusedByService
 from rich.text import Text
 
 from cli.bookings_table import BookingsTable, erased
+from cli.boto_client import BotoClient
 from cli.output import WrongCallError, console, errors_told, print_json, printable
 from cli.since import since_when
 from cli.stack import JsonOption, LocalOption, Stack, StackOption, find_stack
@@ -168,7 +168,7 @@ def _shares_access_links(stack: Stack) -> bool:
 
 
 def _bus(stack: Stack) -> EventBridgeBus:
-    return EventBridgeBus(stack.event_bridge(), stack.output("EventBusArn"), BoundedCalls(threads=1))
+    return EventBridgeBus(BotoClient(stack.event_bridge()), stack.output("EventBusArn"))
 
 
 def _show(announced: Announced) -> None:

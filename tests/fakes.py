@@ -124,6 +124,9 @@ class InMemoryBus(_Service):
         self.published: list[Envelope] = []
         self.refuses: Callable[[Envelope], ServiceError | None] = lambda _envelope: None
 
+    def prepare(self, timeout_seconds: float) -> None:
+        self.prepared = timeout_seconds
+
     def publish(self, envelope: Envelope, timeout_seconds: float) -> None:
         def take() -> None:
             check_entry(envelope)
@@ -174,6 +177,9 @@ class InMemoryHandlerQueues:
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
         self.queues = {CREATED: InMemoryQueue(clock), CANCELED: InMemoryQueue(clock)}
+
+    def prepare(self, timeout_seconds: float) -> None:
+        self.prepared = timeout_seconds
 
     def send(self, envelope: Envelope, timeout_seconds: float) -> None:
         message = envelope.to_message(account="123456789012", region="us-east-1", time=self._clock.now())

@@ -9,6 +9,7 @@ from bookings import bootstrap, telemetry
 from moto import mock_aws  # before any client is made, which moto has to see being made
 from samtranslator.yaml_helper import yaml_parse
 
+from cli.boto_client import BotoClient
 from tests.adapters.deliveries import ROOT
 from tests.adapters.handlers import LiveStdout, Outage, Output
 from tests.adapters.resources import TOKEN, Bus, Queue, Stack
@@ -71,6 +72,8 @@ def stack(
     )
     for name, value in made.environment().items():
         monkeypatch.setenv(name, value)
+    # moto answers inside of boto3.
+    monkeypatch.setattr(bootstrap, "client", lambda service, **_: BotoClient(boto3.client(service)))
     # moto's first answers take their time on a busy machine, and here no time-out is what is tested.
     for constant in (
         "receive.BUDGET_SECONDS",

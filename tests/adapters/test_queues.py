@@ -3,11 +3,12 @@
 import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
 from bookings.aws.bus import EventBridgeBus
-from bookings.aws.calls import BoundedCalls, client
+from bookings.aws.client import client
 from bookings.aws.queues import MAX_MESSAGE_BYTES, SQSHandlerQueues, SQSQueue, SQSRedelivery
 from bookings.clock import SystemClock
 from bookings.envelope import Envelope, parse_message
@@ -17,6 +18,7 @@ from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
 from bookings.zoom.events import CANCELED, CREATED
 from botocore.stub import Stubber
 
+from cli.boto_client import BotoClient
 from tests.adapters.deliveries import NOW, sample
 from tests.adapters.loopback import Misbehaviour, Reply, Service
 from tests.adapters.resources import Bus, Queue
@@ -25,7 +27,7 @@ URL = "https://sqs.us-east-1.amazonaws.com/123456789012/q"
 
 
 def sqs_queue(queue: Queue) -> SQSQueue:
-    return SQSQueue(queue.client, queue.url, BoundedCalls())
+    return SQSQueue(BotoClient(queue.client), queue.url)
 
 
 # ── one message ──────────────────────────────────────────────────────────────────────────────────────────
@@ -45,7 +47,7 @@ def test_a_message_of_exactly_a_mebibyte_is_sent_and_one_byte_more_is_refused_wi
     largest = "é" * (MAX_MESSAGE_BYTES // 2)
     sqs_queue(queue).send(largest, 5.0)
     assert [message["Body"] for message in queue.receive()] == [largest]
-    unreachable = SQSQueue(None, URL, BoundedCalls())
+    unreachable = SQSQueue(BotoClient(None), URL)
     with pytest.raises(RefusedByService, match="over 1,048,576 bytes"):
         unreachable.send(largest + "x", 5.0)
 
@@ -80,11 +82,11 @@ def test_the_largest_body_with_the_most_to_say_of_it_still_fits_the_quarantine(a
 )
 def test_a_message_that_is_not_taken_is_told_by_its_code(code: str, kind: type[ServiceError]) -> None:
     # failure matrix: 39, 47
-    sqs = client("sqs", timeout_seconds=1, attempts=1)
+    sqs: Any = boto3.client("sqs")
     with Stubber(sqs) as stub:
         stub.add_client_error("send_message", code, "canary")
         with pytest.raises(kind) as raised:
-            SQSQueue(sqs, URL, BoundedCalls()).send("text", 5.0)
+            SQSQueue(BotoClient(sqs), URL).send("text", 5.0)
     assert str(raised.value) == f"SQS: {code}"
 
 
@@ -92,9 +94,9 @@ def test_a_silent_queue_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> 
     # failure matrix: 13
     with Service(lambda *_: Misbehaviour.SILENT) as service:
         monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", service.url)
-        queue = SQSQueue(client("sqs", timeout_seconds=5, attempts=1), f"{service.url}/q", BoundedCalls())
+        queue = SQSQueue(client("sqs", timeout_seconds=5, attempts=1), f"{service.url}/q")
         started = time.monotonic()
-        with pytest.raises(ServiceUnavailable, match=r"^SQS: no answer within 0\.3 s$"):
+        with pytest.raises(ServiceUnavailable, match=r"^SQS: no answer in time$"):
             queue.send("text", 0.3)
         assert time.monotonic() - started < 4.0
 
@@ -108,7 +110,7 @@ def test_a_message_is_sent_although_its_kept_connection_was_closed(monkeypatch: 
     )
     with Service(lambda *_: next(answers)) as service:
         monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", service.url)
-        queue = SQSQueue(client("sqs", timeout_seconds=5, attempts=1), f"{service.url}/q", BoundedCalls())
+        queue = SQSQueue(client("sqs", timeout_seconds=5, attempts=1), f"{service.url}/q")
         queue.send("text", 5.0)
         assert [operation for operation, _ in service.calls] == ["SendMessage", "SendMessage"]
 
@@ -125,7 +127,7 @@ def test_a_handler_sees_no_difference_between_the_two_ways_of_an_event(
     bus.subscribe(by_bus, {"source": ["zoom.scheduler"]})
     body = json.dumps(sample("created"))
     sent = Envelope("zoom.scheduler", CREATED, body, request_id=request_id)
-    EventBridgeBus(boto3.client("events"), bus.arn, BoundedCalls()).publish(sent, 5.0)
+    EventBridgeBus(BotoClient(boto3.client("events")), bus.arn).publish(sent, 5.0)
     SQSHandlerQueues({CREATED: sqs_queue(direct)}, bus.arn, SystemClock()).send(sent, 5.0)
 
     (one,), (other,) = by_bus.receive(), direct.receive()
@@ -164,12 +166,12 @@ def test_a_delayed_message_comes_again_when_it_is_told_to(aws: None) -> None:
     for number in range(2):
         sqs_queue(queue).send(str(number), 5.0)
     handles = {message["Body"]: message["ReceiptHandle"] for message in queue.receive()}
-    SQSRedelivery(queue.client, queue.url).delay([(handles["0"], 0), (handles["1"], 900)])
+    SQSRedelivery(BotoClient(queue.client), queue.url).delay([(handles["0"], 0), (handles["1"], 900)])
     assert [message["Body"] for message in queue.receive()] == ["0"]
 
 
 def test_more_messages_than_a_call_takes_are_delayed_in_calls_of_ten() -> None:
-    sqs = client("sqs", timeout_seconds=1, attempts=1)
+    sqs: Any = boto3.client("sqs")
     with Stubber(sqs) as stub:
         for start, stop in ((0, 10), (10, 12)):
             stub.add_response(
@@ -187,19 +189,19 @@ def test_more_messages_than_a_call_takes_are_delayed_in_calls_of_ten() -> None:
                     ],
                 },
             )
-        SQSRedelivery(sqs, URL).delay([(f"handle-{number}", 60 + number) for number in range(12)])
+        SQSRedelivery(BotoClient(sqs), URL).delay([(f"handle-{number}", 60 + number) for number in range(12)])
         stub.assert_no_pending_responses()
 
 
 def test_a_message_that_could_not_be_delayed_is_told_although_sqs_answered_200(aws: None) -> None:
     queue = Queue("created")
     with pytest.raises(ServiceUnavailable, match=r"^SQS: ReceiptHandleIsInvalid$"):
-        SQSRedelivery(queue.client, queue.url).delay([("no-handle", 60)])
+        SQSRedelivery(BotoClient(queue.client), queue.url).delay([("no-handle", 60)])
 
 
 def test_a_queue_that_is_down_delays_nothing() -> None:
-    sqs = client("sqs", timeout_seconds=1, attempts=1)
+    sqs: Any = boto3.client("sqs")
     with Stubber(sqs) as stub:
         stub.add_client_error("change_message_visibility_batch", "ServiceUnavailable", "canary")
         with pytest.raises(ServiceUnavailable, match=r"^SQS: ServiceUnavailable$"):
-            SQSRedelivery(sqs, URL).delay([("handle", 60)])
+            SQSRedelivery(BotoClient(sqs), URL).delay([("handle", 60)])

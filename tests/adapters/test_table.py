@@ -4,13 +4,13 @@ import base64
 import dataclasses
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import boto3
 import pytest
 from bookings.announce import Change
-from bookings.aws.calls import client
+from bookings.aws.connection import NoAnswer
 from bookings.aws.table import (
     MAX_ITEM_BYTES,
     DynamoDBBookingStore,
@@ -28,11 +28,11 @@ from bookings.envelope import DELIVERIES, Envelope
 from bookings.record import BookingTooLarge, Recorder, RevisionConflict
 from bookings.services import RefusedByService, ServiceUnavailable
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cli.boto_client import BotoClient
 from tests.adapters.deliveries import (
     EVENT_TS,
     ROOT,
@@ -96,7 +96,7 @@ def bodies(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def store(table_name: str) -> DynamoDBBookingStore:
-    return DynamoDBBookingStore(client("dynamodb", timeout_seconds=1, attempts=1), table_name)
+    return DynamoDBBookingStore(BotoClient(boto3.client("dynamodb")), table_name)
 
 
 def stored_item(table_name: str, booking: Booking) -> dict[str, Any]:
@@ -466,19 +466,18 @@ def test_a_booking_made_anew_remembers_its_erasure_and_tells_it_nobody() -> None
     assert parse_change(json.loads(json.dumps(stream_record(item)))).after == snapshot_of(booking)
 
 
-class _AnswerLost:
+class _AnswerLost(BotoClient):
     """A DynamoDB client whose first write is applied, and its answer lost."""
 
-    def __init__(self, real: Any) -> None:
-        self._real = real
-        self.exceptions = real.exceptions
-        self._lost = False
+    _lost = False
 
-    def put_item(self, **arguments: Any) -> Any:
-        answer = self._real.put_item(**arguments)
+    def call(
+        self, operation: str, parameters: Mapping[str, Any], timeout_seconds: float | None = None
+    ) -> dict[str, Any]:
+        answer = super().call(operation, parameters, timeout_seconds)
         if not self._lost:
             self._lost = True
-            raise ReadTimeoutError(endpoint_url="https://dynamodb.invalid")
+            raise NoAnswer("no answer in time")
         return answer
 
 
@@ -505,7 +504,7 @@ def test_two_handlers_at_once_both_win_in_the_end(table_name: str) -> None:
                 recorder(table_name).record(message_of(sample("canceled", event_ts=EVENT_TS + 90_000)))
             return super().save(booking, replacing=replacing, expires_at=expires_at)
 
-    interrupted = Interrupted(boto3.client("dynamodb"), table_name)
+    interrupted = Interrupted(BotoClient(boto3.client("dynamodb")), table_name)
     recorded = recorder(table_name, bookings_store=interrupted).record(message_of(sample("created")))
     assert recorded.outcome is Count.BOOKING_WRITTEN
     stored = parse_item(stored_item(table_name, booking_of(sample("created"))))
@@ -533,11 +532,11 @@ def test_a_failed_write_is_told_by_its_code_alone(
     code: str, error: type[ServiceUnavailable | RefusedByService]
 ) -> None:
     # failure matrix: 22, 47
-    dynamodb = client("dynamodb", timeout_seconds=1, attempts=1)
+    dynamodb: Any = boto3.client("dynamodb")
     with Stubber(dynamodb) as stub:
         stub.add_client_error("put_item", code, "canary@example.com is not welcome", 400)
         with pytest.raises(error) as raised:
-            DynamoDBBookingStore(dynamodb, "bookings").save(
+            DynamoDBBookingStore(BotoClient(dynamodb), "bookings").save(
                 booking_of(sample("created")), replacing=None, expires_at=None
             )
     assert str(raised.value) == f"DynamoDB: {code}"

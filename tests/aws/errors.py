@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bookings.aws.client import ErrorAnswer
 from botocore.exceptions import ClientError
 
 
@@ -49,3 +50,7 @@ class AWSError(Exception):
             },
         }
         return kind(answer, operation)
+
+    def to_error_answer(self) -> ErrorAnswer:
+        """Returns the exception that the functions' own client makes of this answer."""
+        return ErrorAnswer(self.query_code or self.code, self.extra)

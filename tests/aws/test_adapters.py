@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from bookings.announce import Change
 from bookings.aws.bus import MAX_ENTRIES, MAX_ENTRY_BYTES, EventBridgeBus
-from bookings.aws.calls import BoundedCalls
+from bookings.aws.connection import NoAnswer
 from bookings.aws.queues import MAX_MESSAGE_BYTES, SQSHandlerQueues, SQSQueue, SQSRedelivery
 from bookings.aws.secret import SecretsManagerSecret
 from bookings.aws.table import (
@@ -27,7 +27,6 @@ from bookings.envelope import Envelope, parse_message
 from bookings.record import RevisionConflict
 from bookings.services import RefusedByService, ServiceUnavailable
 from bookings.zoom.events import CREATED
-from botocore.exceptions import ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 
 import cli.show
@@ -149,14 +148,14 @@ def test_a_client_may_fail_before_and_after_its_call(strict: StrictWorld) -> Non
     # failure matrix: 22, 24
     store(strict)
     throttled = AWSError("ThrottlingException", "slow down")
-    lost = ReadTimeoutError(endpoint_url="https://dynamodb.invalid")
+    lost = NoAnswer("no answer in time")
     client = Faulty("dynamodb", strict.dynamodb, ("before", throttled), ("after", lost))
     at_work = DynamoDBBookingStore(client, TABLE)
     booking = booking_of(sample("created"))
     with pytest.raises(ServiceUnavailable, match=r"^DynamoDB: ThrottlingException$"):
         at_work.save(booking, replacing=None, expires_at=None)
     assert strict.dynamodb.items(TABLE) == {}
-    with pytest.raises(ServiceUnavailable, match=r"^DynamoDB: ReadTimeoutError$"):
+    with pytest.raises(ServiceUnavailable, match=r"^DynamoDB: no answer in time$"):
         at_work.save(booking, replacing=None, expires_at=None)
     assert strict.dynamodb.items(TABLE).keys() == {booking.booking_id}
     with pytest.raises(RevisionConflict):
@@ -171,7 +170,7 @@ def bus(world: StrictWorld) -> tuple[EventBridgeBus, str, str]:
     arn = world.bus("bookings")
     url = world.queue("everything")
     world.rule("bookings", "everything", {"source": [{"exists": True}]}, url)
-    return EventBridgeBus(world.client("events"), arn, BoundedCalls()), arn, url
+    return EventBridgeBus(world.client("events"), arn), arn, url
 
 
 def bodies_of(world: StrictWorld, url: str) -> list[str]:
@@ -184,7 +183,7 @@ def test_a_handler_sees_no_difference_between_the_two_ways_of_an_event(strict: S
     direct = strict.queue("direct")
     sent = Envelope("zoom.scheduler", CREATED, json.dumps(sample("created")), request_id="abc_1-2")
     by_bus.publish(sent, 5.0)
-    queue = SQSQueue(strict.client("sqs"), direct, BoundedCalls())
+    queue = SQSQueue(strict.client("sqs"), direct)
     SQSHandlerQueues({CREATED: queue}, arn, strict.clock).send(sent, 5.0)
     (one,), (other,) = bodies_of(strict, bridged), bodies_of(strict, direct)
     assert parse_message(one) == parse_message(other)
@@ -233,13 +232,13 @@ def test_a_bus_that_was_deleted_takes_events_and_drops_them(strict: StrictWorld)
 def test_a_message_is_sent_and_what_sqs_refuses_is_told(strict: StrictWorld) -> None:
     # failure matrix: 53
     url = strict.queue("quarantine")
-    queue = SQSQueue(strict.client("sqs"), url, BoundedCalls())
+    queue = SQSQueue(strict.client("sqs"), url)
     queue.send("Grüße 🏝", 5.0)
     with pytest.raises(RefusedByService, match=r"^SQS: InvalidMessageContents$"):
         queue.send("a\uffffb", 5.0)
     assert bodies_of(strict, url) == ["Grüße 🏝"]
     assert MAX_MESSAGE_BYTES == sqs.MAX_MESSAGE_BYTES
-    gone = SQSQueue(strict.client("sqs"), url + "-gone", BoundedCalls())
+    gone = SQSQueue(strict.client("sqs"), url + "-gone")
     with pytest.raises(ServiceUnavailable, match=r"^SQS: AWS\.SimpleQueueService\.NonExistentQueue$"):
         gone.send("x", 5.0)
 
@@ -270,7 +269,7 @@ def test_more_messages_than_a_call_takes_are_delayed_and_a_stale_handle_is_told(
 def test_a_rotated_secret_has_both_versions_with_their_times(strict: StrictWorld) -> None:
     # failure matrix: 28
     arn = strict.secret("zoom", "first-token-0123456789")
-    secret = SecretsManagerSecret(strict.client("secretsmanager"), arn, BoundedCalls())
+    secret = SecretsManagerSecret(strict.client("secretsmanager"), arn)
     assert secret.previous(5.0) is None
     strict.clock.advance(3600)
     strict.put_secret(arn, "second-token-0123456789")
@@ -278,7 +277,7 @@ def test_a_rotated_secret_has_both_versions_with_their_times(strict: StrictWorld
     assert previous is not None
     assert (current.value, previous.value) == ("second-token-0123456789", "first-token-0123456789")
     assert (current.created_at - previous.created_at).total_seconds() == 3600
-    gone = SecretsManagerSecret(strict.client("secretsmanager"), arn + "-gone", BoundedCalls())
+    gone = SecretsManagerSecret(strict.client("secretsmanager"), arn + "-gone")
     with pytest.raises(ServiceUnavailable, match=r"^Secrets Manager: ResourceNotFoundException$"):
         gone.current(5.0)
 

@@ -38,6 +38,9 @@ class _Quiet:
     def previous(self, _timeout_seconds: float) -> None:
         return None
 
+    def prepare(self, _timeout_seconds: float) -> None:
+        return None
+
     def publish(self, _envelope: Any, _timeout_seconds: float) -> None:
         return None
 

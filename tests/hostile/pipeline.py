@@ -177,7 +177,6 @@ class Pipeline:
         with patch.multiple(
             bootstrap,
             client=lambda service, **_: StrictClient(service, self._stack.services[service]),
-            BoundedCalls=_CallsAtOnce,
             SystemClock=lambda: self.clock,
             count=self.counts,
             logger=SimpleNamespace(info=_say_nothing, error=_say_nothing),
@@ -217,13 +216,6 @@ class Pipeline:
         )
         messages: list[dict[str, Any]] = answer.get("Messages", [])
         return messages
-
-
-class _CallsAtOnce:
-    """Makes calls in the caller's thread: no strict service hangs."""
-
-    def run[T](self, _service: str, call: Callable[[], T], _timeout_seconds: float) -> T:
-        return call()
 
 
 def _say_nothing(_message: str, *, extra: dict[str, Any]) -> None:

@@ -271,7 +271,7 @@ class Universe:
     def _handlers_moves(self, process: Process, position: int, row: Row) -> Iterator[Move]:
         who = f"the handler of {' and '.join(copy.name for copy in process.copies)}"
         call = self._run_handler(process)
-        if not isinstance(call, Call) or call.operation != "put_item":
+        if not isinstance(call, Call) or call.operation != "PutItem":
             raise Violation(f"{who} makes a call that this world has not: {call}")
         come_again = tuple(self._position((copy,)) for copy in process.copies)
         if call.arguments["Item"]["booking_id"]["S"] != self._booking_id:
@@ -317,9 +317,9 @@ class Universe:
             raise Violation(f"the eraser ends without a call: {call}")
         if not process.results:
             yield "the operator erases nothing", row.number, ()
-        if call.operation == "get_item":
+        if call.operation == "GetItem":
             yield from self._erasers_after("the eraser reads", process, ("read", row.number), row.number)
-        elif call.operation == "put_item":
+        elif call.operation == "PutItem":
             if _holds(call, row.item):
                 after = self._erased(row, call.arguments["Item"])
                 yield f"the eraser writes [{self.rows[after]}]", after, ()
@@ -422,7 +422,7 @@ class Universe:
         call = run_announcer([record], [], share_access_links=self._share)
         entry = None
         if isinstance(call, Call):
-            if call.operation != "put_events" or len(call.arguments["Entries"]) != 1:
+            if call.operation != "PutEvents" or len(call.arguments["Entries"]) != 1:
                 raise Violation(f"a change of [{before}] to [{after}] is announced by {call}")
             (entry,) = call.arguments["Entries"]
         shown = [
@@ -749,7 +749,7 @@ def _announcers_results(
     """Yields what may come of the announcer's call: told as, result or None if it dies, sent, set aside."""
     changes = list(itertools.pairwise(path))
     alone = len(changes) == 1
-    if call.operation == "put_events":
+    if call.operation == "PutEvents":
         expected = [universe.event_of[change] for change in changes]
         entries = call.arguments["Entries"]
         if any(entry not in expected for entry in entries):
@@ -771,7 +771,7 @@ def _announcers_results(
                 yield f"the bus takes {sent:b} and hangs up", "hung up", sent, 0
         if alone:
             yield "the bus refuses the call", "refused", 0, 0
-    elif call.operation == "send_message" and call.arguments["QueueUrl"] == "dead-letters":
+    elif call.operation == "SendMessage" and call.arguments["QueueUrl"] == "dead-letters":
         told = json.loads(call.arguments["MessageBody"])
         ids = [
             number
@@ -951,16 +951,16 @@ def _check_answer(answer: Answer, text: str, seconds: float, sure: list[str]) ->
 
 def _asked(call: Call, event: str, text: str) -> str:
     """Returns which service the door asks, having seen that it gives it the whole delivery."""
-    if call.operation == "put_events":
+    if call.operation == "PutEvents":
         (entry,) = call.arguments["Entries"]
         if (entry["Source"], entry["DetailType"], entry["Detail"]) != ("zoom.scheduler", event, text):
             raise Violation(f"the door publishes something else: {entry}")
         return "the bus"
-    if call.operation == "send_message" and call.arguments["QueueUrl"] == event:
+    if call.operation == "SendMessage" and call.arguments["QueueUrl"] == event:
         if json.loads(call.arguments["MessageBody"])["detail"] != json.loads(text):
             raise Violation("the door sends something else")
         return "the queue"
-    if call.operation == "send_message" and call.arguments["QueueUrl"] == "quarantine":
+    if call.operation == "SendMessage" and call.arguments["QueueUrl"] == "quarantine":
         return "the quarantine"
     raise Violation(f"the door makes a call that this world has not: {call}")
 

@@ -9,31 +9,24 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
+from math import inf
 from random import Random
 from types import SimpleNamespace
 from typing import Any, Protocol
 
 from bookings import bootstrap, envelope, receive, record
 from bookings.aws import table
+from bookings.aws.client import ErrorAnswer, again_if_hung_up
+from bookings.aws.connection import HungUp, NoAnswer
 from bookings.counts import Count
-from bookings.services import ServiceUnavailable
 from bookings.zoom import body, delivery
-from boto3.dynamodb.types import DYNAMODB_CONTEXT
-from botocore.exceptions import (
-    ClientError,
-    ConnectionClosedError,
-    EndpointConnectionError,
-    ReadTimeoutError,
-)
 from greenlet import getcurrent
 
 from functions.booking_canceled import app as booking_canceled
 from functions.booking_created import app as booking_created
 from functions.booking_events import app as booking_events
 from functions.webhook import app as webhook
-from tests.aws.client import StrictClient
 from tests.aws.errors import AWSError
 from tests.simulation.stack import CANCELED, CREATED, Stack, function_settings
 from tests.simulation.timeline import Task, Timeline
@@ -167,28 +160,39 @@ class Environment:
     # ── calls ────────────────────────────────────────────────────────────────────────────────────────────
 
     def call(
-        self, service: str, operation: str, parameters: Mapping[str, Any], timeout: float, attempts: int
+        self,
+        service: str,
+        operation: str,
+        parameters: Mapping[str, Any],
+        *,
+        deadline: float,
+        timeout: float,
+        attempts: int,
     ) -> dict[str, Any]:
-        """Makes a call as botocore would: bounded attempts, each bounded in time."""
+        """Makes a call as the product's client would: bounded attempts, each and all bounded in time."""
         around = self.surroundings
         if around.weather.strikes():
             self.die()
         for attempt in range(1, attempts + 1):
+            left = deadline - around.timeline.seconds
+            if left <= 0:
+                raise NoAnswer("no time left")
             fate = around.weather.fate(service, around.timeline.seconds)
-            outcome = self._attempt(service, operation, parameters, timeout, fate)
+            outcome = self._attempt(service, operation, parameters, min(timeout, left), fate)
             if not isinstance(outcome, _Failed):
                 break
             if around.trace:
                 around.trace(self.name, f"{operation}: {outcome.error}")
             if attempt == attempts or not outcome.tried_again:
                 break
-            around.timeline.pause(around.random.random() * 2 ** (attempt - 1))
+            pause = around.random.random() * 2 ** (attempt - 1)
+            around.timeline.pause(max(0.0, min(pause, deadline - around.timeline.seconds)))
         if around.weather.strikes():
             self.die()
         if not isinstance(outcome, _Failed):
             return outcome
         try:
-            raise outcome.error
+            raise outcome.error.to_error_answer() if isinstance(outcome.error, AWSError) else outcome.error
         finally:
             del outcome  # or the error and the frames it tells of would hold each other
 
@@ -200,7 +204,7 @@ class Environment:
             around.trace(self.name, f"{operation} …" + (f" ({trouble})" if trouble else ""))
         if trouble in _NEVER_ARRIVES:
             around.timeline.pause(timeout if trouble is Trouble.SILENT else fate.before_seconds)
-            return _failure(trouble, service, operation)
+            return _failure(trouble)
         # On its way, the request is nobody's any more: it arrives even if the caller dies.
         answers: list[dict[str, Any] | AWSError] = []
 
@@ -210,10 +214,10 @@ class Environment:
         around.timeline.after(fate.before_seconds, arrive)
         if trouble is Trouble.LOST or fate.before_seconds + fate.after_seconds > timeout:
             around.timeline.pause(timeout)
-            return _failure(Trouble.LOST, service, operation)
+            return _failure(Trouble.LOST)
         around.timeline.pause(fate.before_seconds + fate.after_seconds)
         if trouble in _DONE_BUT_FAILED:
-            return _failure(trouble, service, operation)
+            return _failure(trouble)
         (answer,) = answers
         return _Failed(answer, tried_again=answer.status >= 500) if isinstance(answer, AWSError) else answer
 
@@ -249,41 +253,33 @@ class EnvironmentTask(Task):
         self.environment = environment
 
 
-class SimulatedCalls:
-    """Stops waiting for a call in time, as `BoundedCalls` does with threads; the call itself goes on."""
-
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
-
-    def run[T](self, service: str, call: Callable[[], T], timeout_seconds: float) -> T:
-        if timeout_seconds <= 0:
-            raise ServiceUnavailable(f"{service}: no time left")
-        task = self._environment.spawn(call)
-        if not task.join(timeout_seconds):
-            raise ServiceUnavailable(f"{service}: no answer within {timeout_seconds:.1f} s")
-        if task.failure:
-            failure, task.failure = task.failure, None
-            try:
-                raise failure
-            finally:
-                del failure, task  # or the error and the frames it tells of would hold each other
-        result: T = task.result
-        return result
-
-
-class SimulatedClient(StrictClient):
-    """A boto3 client of an environment, whose calls have the weather's fate."""
+class SimulatedClient:
+    """The functions' client in an environment, whose calls have the weather's fate."""
 
     def __init__(self, environment: Environment, service: str, timeout_seconds: float, attempts: int) -> None:
-        super().__init__(service, environment.surroundings.stack.services[service])
         self._environment = environment
-        self._named = service
+        self._service = service
         self._timeout_seconds = timeout_seconds
         self._attempts = attempts
 
-    def _invoke(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        return self._environment.call(
-            self._named, operation, parameters, self._timeout_seconds, self._attempts
+    def connect(self, timeout_seconds: float) -> None:
+        """Does nothing: connecting is part of each call's fate."""
+
+    def call(
+        self, operation: str, parameters: Mapping[str, Any], timeout_seconds: float | None = None
+    ) -> dict[str, Any]:
+        environment = self._environment
+        now = environment.surroundings.timeline.seconds
+        deadline = inf if timeout_seconds is None else now + timeout_seconds
+        return again_if_hung_up(
+            lambda: environment.call(
+                self._service,
+                operation,
+                parameters,
+                deadline=deadline,
+                timeout=self._timeout_seconds,
+                attempts=self._attempts,
+            )
         )
 
 
@@ -291,29 +287,25 @@ _DONE_BUT_FAILED = (Trouble.FAILED_AFTER, Trouble.HUNG_UP_AFTER)
 _NEVER_ARRIVES = {*Trouble} - {Trouble.SLOW, Trouble.LOST, Trouble.PARTLY, *_DONE_BUT_FAILED}
 
 
-def _failure(trouble: Trouble | None, service: str, operation: str) -> _Failed:
-    """Returns what botocore makes of a trouble."""
+def _failure(trouble: Trouble | None) -> _Failed:
+    """Returns what the client makes of a trouble."""
     match trouble:
         case Trouble.THROTTLED:
-            return _refused(operation, "ThrottlingException", 400)
+            return _refused("ThrottlingException")
         case Trouble.DENIED:
-            return _refused(operation, "AccessDeniedException", 400)
+            return _refused("AccessDeniedException")
         case Trouble.FAILED | Trouble.FAILED_AFTER:
-            return _refused(operation, "InternalFailure", 500)
+            return _refused("InternalFailure")
         case Trouble.UNREACHABLE:
-            return _Failed(EndpointConnectionError(endpoint_url=service), tried_again=True)
+            return _Failed(NoAnswer("ConnectionRefusedError"), tried_again=True)
         case Trouble.SILENT | Trouble.LOST:
-            return _Failed(ReadTimeoutError(endpoint_url=service), tried_again=True)
+            return _Failed(NoAnswer("no answer in time"), tried_again=True)
         case _:
-            return _Failed(ConnectionClosedError(endpoint_url=service), tried_again=True)
+            return _Failed(HungUp("the connection was closed"), tried_again=True)
 
 
-def _refused(operation: str, code: str, status: int) -> _Failed:
-    error = ClientError(
-        {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]  # the rest of the metadata nobody reads
-        operation,
-    )
-    return _Failed(error, tried_again=code in _TRIED_AGAIN)
+def _refused(code: str) -> _Failed:
+    return _Failed(ErrorAnswer(code), tried_again=code in _TRIED_AGAIN)
 
 
 def _with_failures(operation: str, answer: dict[str, Any], failing: list[int]) -> dict[str, Any]:
@@ -337,7 +329,6 @@ def _put_together(environment: Environment, function: str, settings: dict[str, s
     with _replaced(
         bootstrap,
         client=client,
-        BoundedCalls=lambda: SimulatedCalls(environment),
         SystemClock=lambda: around.timeline,
         count=around.count,
         logger=SimpleNamespace(info=around.log, error=around.log),
@@ -362,8 +353,7 @@ def _replaced(module: Any, **values: Any) -> Iterator[None]:
 def handlers_in_environments() -> Iterator[None]:
     """Lets the handlers find, for as long as the block lasts, what belongs to the environment they run in.
 
-    And lets them do fast what is slow and the same each time: read a text that was read before, and write a
-    value in DynamoDB's form.
+    And lets them do fast what is slow and the same each time: read a text that was read before.
     """
 
     def product() -> Any:
@@ -380,7 +370,6 @@ def handlers_in_environments() -> Iterator[None]:
         _replaced(bootstrap, receiver=product, record_batch=product, announcer=product),
         _replaced(
             table,
-            _serialize=serialized,
             zlib=SimpleNamespace(compress=_remembering(zlib.compress), decompress=zlib.decompress),
             details_of_kept=_remembering(delivery.details_of_kept),
         ),
@@ -418,24 +407,6 @@ def _remembering_object[R](read: Callable[..., R]) -> Callable[..., R]:
         return known[key][1]
 
     return remembering
-
-
-def serialized(value: Any) -> dict[str, Any]:
-    """Returns a value in attribute-value form, as boto3's serializer does in several times the time."""
-    kind = type(value)
-    if kind is str:
-        return {"S": value}
-    if kind is bool:
-        return {"BOOL": value}
-    if kind is int or kind is Decimal:
-        return {"N": str(DYNAMODB_CONTEXT.create_decimal(value))}
-    if kind is dict:
-        return {"M": {name: serialized(each) for name, each in value.items()}}
-    if kind is list:
-        return {"L": [serialized(each) for each in value]}
-    if kind is bytes:
-        return {"B": value}
-    raise TypeError(kind.__name__)
 
 
 def _current() -> Environment:

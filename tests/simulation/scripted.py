@@ -7,7 +7,7 @@ or abstracted, and a process in the middle of its work can be kept, compared, an
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,8 @@ from typing import Any
 from bookings.announce import Announced, Announcer, StreamRecord
 from bookings.answers import Answer
 from bookings.aws.bus import EventBridgeBus
-from bookings.aws.calls import BoundedCalls
+from bookings.aws.client import ErrorAnswer, again_if_hung_up
+from bookings.aws.connection import HungUp, NoAnswer
 from bookings.aws.queues import SQSHandlerQueues, SQSQueue
 from bookings.aws.table import DynamoDBBookingStore, parse_change
 from bookings.batch import RecordBatch
@@ -25,10 +26,8 @@ from bookings.live_secrets import LiveSecrets
 from bookings.publish import Publisher
 from bookings.receive import Receiver
 from bookings.record import Recorder
-from bookings.services import ServiceUnavailable
 from bookings.settings import FanOut
 from bookings.zoom.events import CANCELED, CREATED
-from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from cli.erase import erase_booking
 from tests.fakes import InMemorySecret, VirtualClock
@@ -57,10 +56,9 @@ class Hangs(Exception):
     """The call gives no answer before its caller gives it up."""
 
 
-class ConditionalCheckFailed(Exception):
+class ConditionalCheckFailed(ErrorAnswer):
     def __init__(self, item: dict[str, Any] | None) -> None:
-        super().__init__("the condition does not hold")
-        self.response = {"Item": item} if item is not None else {}
+        super().__init__("ConditionalCheckFailedException", {} if item is None else {"Item": item})
 
 
 class _Exceptions:
@@ -68,64 +66,52 @@ class _Exceptions:
 
 
 class ScriptedClient:
-    """Stands for every AWS client of one process, and gives its calls the results of the script, in turn."""
+    """Stands for every AWS client of one process, and gives its calls the results of the script, in turn.
+
+    It is called as the functions' own client is, and, by the eraser, as boto3's.
+    """
 
     exceptions = _Exceptions
 
     def __init__(self, results: Sequence[Any]) -> None:
         self._results = iter(results)
 
-    def __getattr__(self, operation: str) -> Callable[..., Any]:
-        def call(**arguments: Any) -> Any:
-            try:
-                result = next(self._results)
-            except StopIteration:
-                raise _NextCall(Call(operation, arguments)) from None
-            if isinstance(result, Exception):
-                raise result
-            return result
+    def connect(self, timeout_seconds: float) -> None:
+        """Does nothing: connecting is part of each call."""
 
-        return call
+    def call(
+        self, operation: str, parameters: Mapping[str, Any], timeout_seconds: float | None = None
+    ) -> Any:
+        return again_if_hung_up(lambda: self._next(operation, dict(parameters)))
 
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        operation = "".join(word.title() for word in name.split("_"))
+        return lambda **arguments: self._next(operation, arguments)
 
-class InlineCalls(BoundedCalls):
-    """Gives calls up as the product does, in virtual time and without threads."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        super().__init__(threads=1)
-        self._clock = clock
-        self._end = 0.0
-
-    @property
-    def left(self) -> float:
-        """Seconds until the present call is given up."""
-        return self._end - self._clock.monotonic()
-
-    def run[T](self, service: str, call: Callable[[], T], timeout_seconds: float) -> T:
-        if timeout_seconds <= 0:
-            raise ServiceUnavailable(f"{service}: no time left")
-        self._end = self._clock.monotonic() + timeout_seconds
+    def _next(self, operation: str, arguments: dict[str, Any]) -> Any:
         try:
-            return call()
-        except Hangs:
-            self._clock.advance(self.left)
-            raise ServiceUnavailable(f"{service}: no answer within {timeout_seconds:.1f} s") from None
+            result = next(self._results)
+        except StopIteration:
+            raise _NextCall(Call(operation, arguments)) from None
+        if isinstance(result, Exception):
+            raise result
+        return result
 
 
 def throttled() -> Exception:
-    return ClientError({"Error": {"Code": "ThrottlingException"}}, "scripted")
+    return ErrorAnswer("ThrottlingException")
 
 
 def refused() -> Exception:
-    return ClientError({"Error": {"Code": "ValidationException"}}, "scripted")
+    return ErrorAnswer("ValidationException")
 
 
 def no_answer() -> Exception:
-    return ReadTimeoutError(endpoint_url="scripted")
+    return NoAnswer("no answer in time")
 
 
 def hung_up() -> Exception:
-    return ConnectionClosedError(endpoint_url="scripted")
+    return HungUp("the connection was closed")
 
 
 def run_handler(
@@ -141,7 +127,7 @@ def run_handler(
     batch = RecordBatch(
         recorder=Recorder(
             store=DynamoDBBookingStore(client, "bookings"),
-            quarantine=SQSQueue(client, "quarantine", InlineCalls(clock)),
+            quarantine=SQSQueue(client, "quarantine"),
             retention_days=0,
             clock=clock,
             count=_uncounted,
@@ -173,10 +159,9 @@ def run_announcer(
 ) -> Call | Announced:
     """Returns the announcer's next call for a batch of the stream, at its end what became of the batch."""
     client = ScriptedClient(results)
-    calls = InlineCalls(VirtualClock())
     announcer = Announcer(
-        bus=EventBridgeBus(client, BUS_ARN, calls),
-        dead_letters=SQSQueue(client, "dead-letters", calls),
+        bus=EventBridgeBus(client, BUS_ARN),
+        dead_letters=SQSQueue(client, "dead-letters"),
         parse_change=parse_change,
         share_access_links=share_access_links,
         count=_uncounted,
@@ -212,18 +197,17 @@ def run_door(
     """
     clock = VirtualClock(at)
     started = clock.monotonic()
-    calls = InlineCalls(clock)
-    client = _SlowClient(results, clock, calls)
-    queues = {CREATED: SQSQueue(client, CREATED, calls), CANCELED: SQSQueue(client, CANCELED, calls)}
+    client = _SlowClient(results, clock)
+    queues = {CREATED: SQSQueue(client, CREATED), CANCELED: SQSQueue(client, CANCELED)}
     receiver = Receiver(
         secrets=LiveSecrets(InMemorySecret(clock, SECRET), clock, _uncounted),
         publisher=Publisher(
-            bus=EventBridgeBus(client, BUS_ARN, calls),
+            bus=EventBridgeBus(client, BUS_ARN),
             queues=SQSHandlerQueues(queues, BUS_ARN, clock),
             fan_out=fan_out,
             count=_uncounted,
         ),
-        quarantine=SQSQueue(client, "quarantine", calls),
+        quarantine=SQSQueue(client, "quarantine"),
         tolerance_seconds=300,
         clock=clock,
         count=_uncounted,
@@ -266,29 +250,38 @@ def as_record(
 class _SlowClient(ScriptedClient):
     """Answers after a time, or not at all if the call is given up before."""
 
-    def __init__(self, results: Sequence[tuple[Any, float]], clock: VirtualClock, calls: InlineCalls) -> None:
+    def __init__(self, results: Sequence[tuple[Any, float]], clock: VirtualClock) -> None:
         super().__init__([result for result, _ in results])
         self._seconds = [seconds for _, seconds in results]
         self._clock = clock
-        self._calls = calls
         self._made = 0
         self.given_up: set[int] = set()
 
-    def __getattr__(self, operation: str) -> Callable[..., Any]:
-        answer = super().__getattr__(operation)
+    def call(
+        self, operation: str, parameters: Mapping[str, Any], timeout_seconds: float | None = None
+    ) -> Any:
+        assert timeout_seconds is not None, "at the door no call is without an end"
+        end = self._clock.monotonic() + timeout_seconds
+        return again_if_hung_up(lambda: self._answer(operation, dict(parameters), end))
 
-        def call(**arguments: Any) -> Any:
-            number, self._made = self._made, self._made + 1
-            seconds = self._seconds[number] if number < len(self._seconds) else 0.0
-            if seconds > self._calls.left:
-                self.given_up.add(number)
-                with suppress(Exception):
-                    answer(**arguments)
-                raise Hangs
-            self._clock.advance(seconds)
-            return answer(**arguments)
-
-        return call
+    def _answer(self, operation: str, arguments: dict[str, Any], end: float) -> Any:
+        left = end - self._clock.monotonic()
+        if left <= 0:
+            raise NoAnswer("no time left")
+        number, self._made = self._made, self._made + 1
+        seconds = self._seconds[number] if number < len(self._seconds) else 0.0
+        if seconds > left:
+            self.given_up.add(number)
+            with suppress(Exception):
+                self._next(operation, arguments)
+            self._clock.advance(left)
+            raise NoAnswer("no answer in time")
+        self._clock.advance(seconds)
+        try:
+            return self._next(operation, arguments)
+        except Hangs:
+            self._clock.advance(left)
+            raise NoAnswer("no answer in time") from None
 
 
 class _Undelayed:

@@ -16,12 +16,13 @@ from random import Random
 from typing import Any
 
 import pytest
+from bookings.aws.table import attribute_value
 from bookings.counts import Count
 from boto3.dynamodb.types import TypeSerializer
 
 from tests.samples import canceled, created
 from tests.simulation.histories import START_MS, Expected, Webhook
-from tests.simulation.lambdas import handlers_in_environments, serialized
+from tests.simulation.lambdas import handlers_in_environments
 from tests.simulation.oracle import Violation
 from tests.simulation.run import Tally
 from tests.simulation.weather import Outage, Trouble, Weather
@@ -194,7 +195,7 @@ def test_a_seed_has_the_same_story_in_every_process(hash_seed: str) -> None:
     ids=repr,
 )
 def test_values_are_written_as_boto3_writes_them(value: Any) -> None:
-    assert serialized(value) == TypeSerializer().serialize(value)
+    assert attribute_value(value) == TypeSerializer().serialize(value)
 
 
 # ── single troubles, and exactly what they may cost ──────────────────────────────────────────────────────

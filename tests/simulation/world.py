@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from bookings.aws.bus import EventBridgeBus
-from bookings.aws.calls import BoundedCalls
 from bookings.counts import Count
 
 from cli.announce import announcements_of, publish
@@ -401,7 +400,7 @@ class World:
         client = _OperatorsClient("events", self.stack.events, self._applied)
         share = self.settings["SHARE_ACCESS_LINKS"] == "true"
         items = cast("Any", list(self._items().values()))
-        bus = EventBridgeBus(client, self.stack.bus_arn, BoundedCalls(threads=1))
+        bus = EventBridgeBus(client, self.stack.bus_arn)
         announced = publish(bus, list(announcements_of(items, None, share=share)))
         assert not announced.not_announced
 

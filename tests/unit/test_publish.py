@@ -24,6 +24,10 @@ class Way:
     takes_seconds: list[float]
     answered: bool = True
     given_seconds: list[float] = field(default_factory=list)
+    prepared_seconds: list[float] = field(default_factory=list)
+
+    def prepare(self, timeout_seconds: float) -> None:
+        self.prepared_seconds.append(timeout_seconds)
 
     def publish(self, envelope: Envelope, timeout_seconds: float) -> None:
         assert envelope is EVENT
@@ -38,6 +42,17 @@ class Way:
 def publisher(bus: Way, queues: Way, counted: list[Count] | None = None) -> Publisher:
     counted = [] if counted is None else counted
     return Publisher(bus=bus, queues=queues, fan_out=FanOut.EVENT_BRIDGE, count=counted.append)
+
+
+@pytest.mark.parametrize(("fan_out", "first"), [(FanOut.EVENT_BRIDGE, 0), (FanOut.SQS, 1)])
+def test_only_the_way_that_is_tried_first_is_prepared(fan_out: FanOut, first: int) -> None:
+    clock = VirtualClock()
+    ways = [Way(clock, []), Way(clock, [])]
+    Publisher(bus=ways[0], queues=ways[1], fan_out=fan_out, count=lambda _: None).prepare(
+        Deadline(clock, 0.3)
+    )
+    assert ways[first].prepared_seconds == [pytest.approx(0.3)]
+    assert ways[1 - first].prepared_seconds == []
 
 
 def test_a_call_may_take_a_third_of_what_zoom_waits() -> None:

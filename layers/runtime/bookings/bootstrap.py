@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from bookings.aws.calls import BoundedCalls, client
+from bookings.aws.client import client
 from bookings.aws.queues import SQSHandlerQueues, SQSQueue, SQSRedelivery
 from bookings.clock import SystemClock
 from bookings.settings import BookingEventsSettings, BookingSettings, WebhookSettings
@@ -53,28 +53,24 @@ def receiver() -> Receiver:
 
     settings = WebhookSettings.from_environment(os.environ)
     clock = SystemClock()
-    # Each service has threads of its own, so that one that hangs takes none from another.
-    sqs_calls = BoundedCalls()
     # One attempt a call: what comes after a failure is decided by the publisher, within the shared deadline.
     sqs = client("sqs", timeout_seconds=ATTEMPT_SECONDS, attempts=1)
     events = client("events", timeout_seconds=ATTEMPT_SECONDS, attempts=1)
     secrets_manager = client("secretsmanager", timeout_seconds=ATTEMPT_SECONDS, attempts=1)
     queues = {
-        CREATED: SQSQueue(sqs, settings.booking_created_queue_url, sqs_calls),
-        CANCELED: SQSQueue(sqs, settings.booking_canceled_queue_url, sqs_calls),
+        CREATED: SQSQueue(sqs, settings.booking_created_queue_url),
+        CANCELED: SQSQueue(sqs, settings.booking_canceled_queue_url),
     }
-    secrets = LiveSecrets(
-        SecretsManagerSecret(secrets_manager, settings.zoom_secret_arn, BoundedCalls()), clock, count
-    )
+    secrets = LiveSecrets(SecretsManagerSecret(secrets_manager, settings.zoom_secret_arn), clock, count)
     return Receiver(
         secrets=secrets,
         publisher=Publisher(
-            bus=EventBridgeBus(events, settings.event_bus_arn, BoundedCalls()),
+            bus=EventBridgeBus(events, settings.event_bus_arn),
             queues=SQSHandlerQueues(queues, settings.event_bus_arn, clock),
             fan_out=settings.fan_out,
             count=count,
         ),
-        quarantine=SQSQueue(sqs, settings.quarantine_queue_url, sqs_calls),
+        quarantine=SQSQueue(sqs, settings.quarantine_queue_url),
         tolerance_seconds=settings.signature_tolerance_seconds,
         clock=clock,
         count=count,
@@ -82,7 +78,7 @@ def receiver() -> Receiver:
 
 
 def ready_receiver() -> None:
-    """Makes the receiver and lets it read its secret, so that its first request needs one call less."""
+    """Makes the receiver and lets it do what its first request need not wait for."""
     receiver().prepare()
 
 
@@ -101,7 +97,7 @@ def record_batch() -> RecordBatch:
     return RecordBatch(
         recorder=Recorder(
             store=DynamoDBBookingStore(dynamodb, settings.bookings_table_name),
-            quarantine=SQSQueue(sqs, settings.quarantine_queue_url, BoundedCalls()),
+            quarantine=SQSQueue(sqs, settings.quarantine_queue_url),
             retention_days=settings.booking_retention_days,
             clock=SystemClock(),
             count=count,
@@ -123,8 +119,8 @@ def announcer() -> Announcer:
     events = client("events", timeout_seconds=_ANNOUNCE_SECONDS, attempts=_ANNOUNCE_ATTEMPTS)
     sqs = client("sqs", timeout_seconds=_ANNOUNCE_SECONDS, attempts=_ANNOUNCE_ATTEMPTS)
     return Announcer(
-        bus=EventBridgeBus(events, settings.event_bus_arn, BoundedCalls()),
-        dead_letters=SQSQueue(sqs, settings.booking_events_dlq_url, BoundedCalls()),
+        bus=EventBridgeBus(events, settings.event_bus_arn),
+        dead_letters=SQSQueue(sqs, settings.booking_events_dlq_url),
         parse_change=parse_change,
         share_access_links=settings.share_access_links,
         count=count,

@@ -13,6 +13,9 @@ ATTEMPT_SECONDS = 0.8  # for one call
 
 
 class DeliveryBus(Protocol):
+    def prepare(self, timeout_seconds: float) -> None:
+        """Does beforehand what the first event would have to wait for; what fails then, that event meets."""
+
     def publish(self, envelope: Envelope, timeout_seconds: float) -> None:
         """Puts the event on the bus; when this returns, it is durable.
 
@@ -22,6 +25,9 @@ class DeliveryBus(Protocol):
 
 
 class HandlerQueues(Protocol):
+    def prepare(self, timeout_seconds: float) -> None:
+        """Does beforehand what the first event would have to wait for; what fails then, that event meets."""
+
     def send(self, envelope: Envelope, timeout_seconds: float) -> None:
         """Puts the event, in the shape the bus would give it, into the queue of its event's handler.
 
@@ -37,7 +43,12 @@ class Publisher:
         self._to_bus = bus.publish
         ways = [bus.publish, queues.send]
         self._ways = ways if fan_out is FanOut.EVENT_BRIDGE else ways[::-1]
+        self._prepare_first = (bus if fan_out is FanOut.EVENT_BRIDGE else queues).prepare
         self._count = count
+
+    def prepare(self, deadline: Deadline) -> None:
+        """Lets the first way do beforehand what the first event would have to wait for."""
+        self._prepare_first(deadline.remaining(ATTEMPT_SECONDS))
 
     def publish(self, envelope: Envelope, deadline: Deadline) -> None:
         """Publishes an event that has a handler of ours.

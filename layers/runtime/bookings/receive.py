@@ -3,6 +3,7 @@
 This is all the webhook does: verify, validate, publish. It knows no bookings.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -98,12 +99,14 @@ class Receiver:
         self._count = count
 
     def prepare(self) -> None:
-        """Reads the secrets, so that the first request need not wait for that.
+        """Reads the secrets and readies the publisher, so that the first request need not wait for that.
 
-        Raises:
-            SecretUnavailable: there is none for now; a request will ask again.
+        What fails here, a request will try again.
         """
-        self._secrets.values(Deadline(self._clock, PREPARATION_SECONDS))
+        deadline = Deadline(self._clock, PREPARATION_SECONDS)
+        with contextlib.suppress(SecretUnavailable):
+            self._secrets.values(deadline)
+        self._publisher.prepare(deadline)
 
     def receive(self, request: Request) -> Answer:
         """Returns the answer to a request; a 2xx to an event only once it is durable."""

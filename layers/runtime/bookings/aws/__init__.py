@@ -1,1 +1,1 @@
-"""The adapters to AWS: the only place that knows boto3."""
+"""The adapters to AWS: the only place that knows its services."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from bookings.aws.calls import BoundedCalls, again_if_hung_up, translated_errors
+from bookings.aws.client import AWSClient, translated_errors
 from bookings.envelope import Envelope
 from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
 
@@ -18,13 +18,15 @@ _REFUSED_ENTRY = {"InvalidArgument", "MalformedDetail", "SerializationException"
 
 
 class EventBridgeBus:
-    def __init__(self, client: Any, arn: str, calls: BoundedCalls) -> None:
+    def __init__(self, client: AWSClient, arn: str) -> None:
         self._client = client
         self._arn = arn
-        self._calls = calls
+
+    def prepare(self, timeout_seconds: float) -> None:
+        self._client.connect(timeout_seconds)
 
     def publish(self, envelope: Envelope, timeout_seconds: float) -> None:
-        error = self._calls.run(_SERVICE, lambda: self._put([envelope]), timeout_seconds)[0]
+        (error,) = self._put([envelope], timeout_seconds)
         if error:
             raise error
 
@@ -39,13 +41,15 @@ class EventBridgeBus:
             results.extend([down] * len(call) if down else self._put(call))
         return results
 
-    def _put(self, envelopes: Sequence[Envelope]) -> list[ServiceError | None]:
+    def _put(
+        self, envelopes: Sequence[Envelope], timeout_seconds: float | None = None
+    ) -> list[ServiceError | None]:
         if len(envelopes) == 1 and _size(envelopes[0]) > MAX_ENTRY_BYTES:
             return [RefusedByService(f"{_SERVICE}: over {MAX_ENTRY_BYTES:,} bytes")]
         try:
             with translated_errors(_SERVICE):
                 entries = [self._entry(envelope) for envelope in envelopes]
-                answer = again_if_hung_up(lambda: self._client.put_events(Entries=entries))
+                answer = self._client.call("PutEvents", {"Entries": entries}, timeout_seconds)
         except RefusedByService as error:
             # Refused as a whole, for one or for some of them: each by itself, to find which.
             if len(envelopes) == 1:

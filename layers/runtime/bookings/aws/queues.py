@@ -1,9 +1,8 @@
 """The queues: handlers', quarantine, DLQ."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from bookings.aws.calls import BoundedCalls, again_if_hung_up, translated_errors
+from bookings.aws.client import AWSClient, translated_errors
 from bookings.clock import Clock
 from bookings.envelope import Envelope
 from bookings.services import RefusedByService, ServiceUnavailable
@@ -17,22 +16,18 @@ _MAX_ENTRIES = 10
 class SQSQueue:
     """Sends messages to one queue; is a quarantine, and the dead letters of the stream."""
 
-    def __init__(self, client: Any, url: str, calls: BoundedCalls) -> None:
+    def __init__(self, client: AWSClient, url: str) -> None:
         self._client = client
         self._url = url
-        self._calls = calls
+
+    def prepare(self, timeout_seconds: float) -> None:
+        self._client.connect(timeout_seconds)
 
     def send(self, message: str, timeout_seconds: float) -> None:
         if len(message.encode()) > MAX_MESSAGE_BYTES:
             raise RefusedByService(f"{_SERVICE}: over {MAX_MESSAGE_BYTES:,} bytes")
         with translated_errors(_SERVICE):
-            self._calls.run(
-                _SERVICE,
-                lambda: again_if_hung_up(
-                    lambda: self._client.send_message(QueueUrl=self._url, MessageBody=message)
-                ),
-                timeout_seconds,
-            )
+            self._client.call("SendMessage", {"QueueUrl": self._url, "MessageBody": message}, timeout_seconds)
 
 
 class SQSHandlerQueues:
@@ -49,6 +44,10 @@ class SQSHandlerQueues:
         _, _, _, self._region, self._account, _ = bus_arn.split(":", 5)
         self._clock = clock
 
+    def prepare(self, timeout_seconds: float) -> None:
+        for queue in self._queues.values():
+            queue.prepare(timeout_seconds)
+
     def send(self, envelope: Envelope, timeout_seconds: float) -> None:
         queue = self._queues.get(envelope.detail_type)
         if queue is None:
@@ -60,7 +59,7 @@ class SQSHandlerQueues:
 class SQSRedelivery:
     """Makes messages of a source queue come back later than its visibility timeout says."""
 
-    def __init__(self, client: Any, url: str) -> None:
+    def __init__(self, client: AWSClient, url: str) -> None:
         self._client = client
         self._url = url
 
@@ -83,7 +82,7 @@ class SQSRedelivery:
             for number, (handle, seconds) in enumerate(messages)
         ]
         with translated_errors(_SERVICE):
-            answer = again_if_hung_up(
-                lambda: self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+            answer = self._client.call(
+                "ChangeMessageVisibilityBatch", {"QueueUrl": self._url, "Entries": entries}
             )
         return {str(entry["Code"]) for entry in answer.get("Failed", [])}

@@ -1,8 +1,8 @@
 """The secret token in Secrets Manager."""
 
-from typing import Any
+from datetime import UTC, datetime
 
-from bookings.aws.calls import BoundedCalls, again_if_hung_up, translated_errors
+from bookings.aws.client import AWSClient, ErrorAnswer, translated_errors
 from bookings.live_secrets import SecretVersion
 
 _SERVICE = "Secrets Manager"
@@ -11,10 +11,9 @@ _SERVICE = "Secrets Manager"
 class SecretsManagerSecret:
     """Reads the two live versions; the secret's string is the token itself."""
 
-    def __init__(self, client: Any, arn: str, calls: BoundedCalls) -> None:
+    def __init__(self, client: AWSClient, arn: str) -> None:
         self._client = client
         self._arn = arn
-        self._calls = calls
 
     def current(self, timeout_seconds: float) -> SecretVersion:
         with translated_errors(_SERVICE):
@@ -24,15 +23,14 @@ class SecretsManagerSecret:
         with translated_errors(_SERVICE):
             try:
                 return self._version("AWSPREVIOUS", timeout_seconds)
-            except self._client.exceptions.ResourceNotFoundException:
+            except ErrorAnswer as error:
+                if error.code != "ResourceNotFoundException":
+                    raise
                 return None
 
     def _version(self, stage: str, timeout_seconds: float) -> SecretVersion:
-        answer = self._calls.run(
-            _SERVICE,
-            lambda: again_if_hung_up(
-                lambda: self._client.get_secret_value(SecretId=self._arn, VersionStage=stage)
-            ),
-            timeout_seconds,
+        answer = self._client.call(
+            "GetSecretValue", {"SecretId": self._arn, "VersionStage": stage}, timeout_seconds
         )
-        return SecretVersion(answer.get("SecretString", "").strip(), answer["CreatedDate"])
+        created_at = datetime.fromtimestamp(answer["CreatedDate"], UTC)
+        return SecretVersion(answer.get("SecretString", "").strip(), created_at)

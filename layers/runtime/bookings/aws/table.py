@@ -1,5 +1,6 @@
 """The bookings table in DynamoDB: its item, its conditional write, its stream."""
 
+import base64
 import dataclasses
 import zlib
 from collections.abc import Iterator, Mapping
@@ -7,10 +8,8 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from boto3.dynamodb.types import TypeSerializer
-
 from bookings.announce import Change, StreamRecord
-from bookings.aws.calls import translated_errors
+from bookings.aws.client import AWSClient, ErrorAnswer, translated_errors
 from bookings.booking import Booking, Details, KeptEvent, Kind, Status, Tombstone
 from bookings.domain_events import Snapshot
 from bookings.record import BookingTooLarge, RevisionConflict
@@ -30,13 +29,11 @@ _LARGEST, _SMALLEST = 1e125, 1e-129
 # EventBridge refuses an integer of more than 64 bits, so what was a float stays one.
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 
-_serialize = TypeSerializer().serialize
-
 
 class DynamoDBBookingStore:
     """Writes bookings; reads only what a refused write gives back."""
 
-    def __init__(self, client: Any, table_name: str) -> None:
+    def __init__(self, client: AWSClient, table_name: str) -> None:
         self._client = client
         self._table_name = table_name
 
@@ -51,14 +48,19 @@ class DynamoDBBookingStore:
             }
         with translated_errors(_SERVICE):
             try:
-                self._client.put_item(
-                    TableName=self._table_name,
-                    Item=item,
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **condition,
+                self._client.call(
+                    "PutItem",
+                    {
+                        "TableName": self._table_name,
+                        "Item": item,
+                        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                        **condition,
+                    },
                 )
-            except self._client.exceptions.ConditionalCheckFailedException as refusal:
-                stored = refusal.response.get("Item")
+            except ErrorAnswer as error:
+                if error.code != "ConditionalCheckFailedException":
+                    raise
+                stored = error.answer.get("Item")
                 raise RevisionConflict(parse_item(stored) if stored else None) from None
         return given_up
 
@@ -88,7 +90,7 @@ def build_item(booking: Booking, expires_at: int | None) -> dict[str, Any]:
         values["erased_until"] = booking.erased_until
     if len(values.get("host_user_id", "").encode()) > MAX_KEY_BYTES:
         del values["host_user_id"]  # as a key of the index it would make the whole item refused
-    return {name: _serialize(_storable(value)) for name, value in values.items()}
+    return {name: attribute_value(value) for name, value in values.items()}
 
 
 def build_tombstone(tombstone: Tombstone) -> dict[str, Any]:
@@ -98,7 +100,7 @@ def build_tombstone(tombstone: Tombstone) -> dict[str, Any]:
         "revision": tombstone.revision,
         "erased_at": tombstone.erased_at,
     }
-    return {name: _serialize(value) for name, value in values.items()}
+    return {name: attribute_value(value) for name, value in values.items()}
 
 
 def parse_item(item: Mapping[str, Any]) -> Booking | Tombstone:
@@ -173,21 +175,47 @@ def _snapshot(image: Mapping[str, Any] | None) -> Snapshot | None:
     )
 
 
-def _storable(value: Any) -> Any:
-    """Returns a value that DynamoDB takes: floats as decimals, or as text beyond its numbers.
+def attribute_value(value: Any) -> dict[str, Any]:
+    """Returns a value in attribute-value form.
 
-    A name that it doesn't take is left out; it stands in the kept body.
+    A float beyond DynamoDB's numbers is written as text. A name that DynamoDB doesn't take is left out of its
+    map; it stands in the kept body.
+
+    Raises:
+        TypeError: nothing that JSON has, nor bytes.
     """
-    if isinstance(value, dict):
-        return {
-            name: _storable(item) for name, item in value.items() if 0 < len(name.encode()) <= MAX_NAME_BYTES
-        }
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    if isinstance(value, float):
-        in_range = value == 0 or _SMALLEST <= abs(value) <= _LARGEST
-        return Decimal(repr(value)) if in_range else repr(value)
-    return value
+    match value:
+        case dict():
+            return {
+                "M": {
+                    name: attribute_value(item)
+                    for name, item in value.items()
+                    if 0 < len(name.encode()) <= MAX_NAME_BYTES
+                }
+            }
+        case list():
+            return {"L": [attribute_value(item) for item in value]}
+        case float():
+            in_range = value == 0 or _SMALLEST <= abs(value) <= _LARGEST
+            return {"N": str(Decimal(repr(value)))} if in_range else {"S": repr(value)}
+        case _:
+            return _scalar(value)
+
+
+def _scalar(value: str | bool | int | bytes | None) -> dict[str, Any]:
+    match value:
+        case str():
+            return {"S": value}
+        case bool():
+            return {"BOOL": value}
+        case int():
+            return {"N": str(value)}
+        case bytes():
+            return {"B": value}
+        case None:
+            return {"NULL": True}
+        case _:
+            raise TypeError(f"{type(value).__name__} is nothing that DynamoDB holds")
 
 
 def _plain(value: Mapping[str, Any]) -> Any:
@@ -207,7 +235,8 @@ def _plain(value: Mapping[str, Any]) -> Any:
             whole = _INT64_MIN <= number <= _INT64_MAX and number == number.to_integral_value()
             return int(number) if whole else float(number)
         case "B":
-            return bytes(content)
+            # Base64 as the service writes it; bytes as boto3 reads it for the operator's commands.
+            return base64.b64decode(content) if isinstance(content, str) else bytes(content)
         case "NULL":
             return None
         case _:
