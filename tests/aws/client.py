@@ -58,7 +58,7 @@ class StrictClient:
             answer = self._invoke(operation, parameters)
         except AWSError as error:
             raise error.to_error_answer() from None
-        return {name: _wire(value) for name, value in answer.items()}
+        return as_on_the_wire(answer)
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
         """Returns the method of an operation, and doesn't keep it: a client must not refer to itself."""
@@ -83,9 +83,11 @@ class StrictClient:
         return Paginator(getattr(self, name), config, model)
 
 
-def _wire(value: Any) -> Any:
-    """Returns a value as a service writes it, where that is not as boto3 reads it."""
-    return value.timestamp() if isinstance(value, datetime) else value
+def as_on_the_wire(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns an answer as a service writes it, where that is not as boto3 reads it."""
+    return {
+        name: value.timestamp() if isinstance(value, datetime) else value for name, value in answer.items()
+    }
 
 
 def _class_of(exceptions: BaseClientExceptions, code: str) -> type[ClientError]:

@@ -27,6 +27,7 @@ from functions.booking_canceled import app as booking_canceled
 from functions.booking_created import app as booking_created
 from functions.booking_events import app as booking_events
 from functions.webhook import app as webhook
+from tests.aws.client import as_on_the_wire
 from tests.aws.errors import AWSError
 from tests.simulation.stack import CANCELED, CREATED, Stack, function_settings
 from tests.simulation.timeline import Task, Timeline
@@ -271,7 +272,7 @@ class SimulatedClient:
         environment = self._environment
         now = environment.surroundings.timeline.seconds
         deadline = inf if timeout_seconds is None else now + timeout_seconds
-        return again_if_hung_up(
+        answer = again_if_hung_up(
             lambda: environment.call(
                 self._service,
                 operation,
@@ -281,6 +282,7 @@ class SimulatedClient:
                 attempts=self._attempts,
             )
         )
+        return as_on_the_wire(answer)
 
 
 _DONE_BUT_FAILED = (Trouble.FAILED_AFTER, Trouble.HUNG_UP_AFTER)

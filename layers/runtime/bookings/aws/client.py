@@ -216,7 +216,7 @@ class Client:
                 if last or not _passes(response):
                     return response
             longest = min(2 ** (attempt - 1), _LONGEST_PAUSE_SECONDS)
-            pause = random.random() * longest  # noqa: S311 - it spreads the load
+            pause = random.random() * longest  # noqa: S311 - spreads load
             time.sleep(max(0.0, min(pause, deadline - time.monotonic())))
         raise AssertionError("there is at least one attempt")
 
@@ -234,9 +234,8 @@ class Client:
         head = self._signer.head(f"{self._target}.{operation}", body, time.time() + self._ahead_seconds)
         trace_id = self._environment.get("_X_AMZN_TRACE_ID", "")
         trace = f"x-amzn-trace-id: {trace_id}\r\n" if _TRACE_ID.fullmatch(trace_id) else ""
-        return (
-            f"POST / HTTP/1.1\r\n{head}content-length: {len(body)}\r\naccept-encoding: identity\r\n{trace}\r\n"
-        ).encode("ascii") + body
+        head += f"content-length: {len(body)}\r\naccept-encoding: identity\r\n{trace}"
+        return f"POST / HTTP/1.1\r\n{head}\r\n".encode("ascii") + body
 
     def _skewed(self, response: Response) -> bool:
         """Whether a request was refused for this clock's sake; from now on the service's counts."""
