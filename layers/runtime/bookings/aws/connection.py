@@ -6,6 +6,7 @@ and its headers cost several times the rest of a call.
 
 import contextlib
 import os
+import select
 import socket
 import ssl
 import threading
@@ -75,8 +76,9 @@ class Connection:
             self.close()
         kept = self._socket = self._socket or self._connected(deadline)
         try:
-            _send(kept, request, deadline)
-            response = _Reader(kept, deadline).response()
+            exchange = _Exchange(kept, deadline)
+            exchange.send(request)
+            response = exchange.response()
         except NoAnswer:
             self.close()
             raise
@@ -118,7 +120,9 @@ class Connection:
             raise NoAnswer("too many connections are being made")
         attempt = _Attempt(self._address, left, self._connecting.release)
         threading.Thread(target=attempt.run, name="aws-connect", daemon=True).start()
-        return attempt.result(left)
+        made = attempt.result(left)
+        made.setblocking(False)
+        return made
 
 
 class _Attempt:
@@ -217,7 +221,6 @@ def _is_open(kept: socket.socket) -> bool:
 
     Reading takes the session tickets in, which come after the handshake and mean nothing here.
     """
-    kept.settimeout(0)
     try:
         kept.recv(1)
     except (BlockingIOError, ssl.SSLWantReadError):
@@ -227,25 +230,8 @@ def _is_open(kept: socket.socket) -> bool:
     return False
 
 
-def _send(kept: socket.socket, request: bytes, deadline: float) -> None:
-    left = memoryview(request)
-    try:
-        while left:
-            kept.settimeout(_remaining(deadline))
-            left = left[kept.send(left) :]
-    except (ConnectionError, ssl.SSLEOFError):
-        raise HungUp("the connection was closed") from None
-
-
-def _remaining(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
-class _Reader:
-    """Reads one answer.
+class _Exchange:
+    """Sends one request over a socket that doesn't block, and reads its answer.
 
     Its methods raise TimeoutError when the time is up, ValueError on what is no HTTP, OSError when the
     connection breaks.
@@ -256,6 +242,19 @@ class _Reader:
         self._deadline = deadline
         self._read = b""
         self._begun = False
+
+    def send(self, request: bytes) -> None:
+        left = memoryview(request)
+        try:
+            while left:
+                try:
+                    left = left[self._socket.send(left) :]
+                except (BlockingIOError, ssl.SSLWantWriteError):
+                    self._wait(select.POLLOUT)
+                except ssl.SSLWantReadError:
+                    self._wait(select.POLLIN)
+        except (ConnectionError, ssl.SSLEOFError):
+            raise HungUp("the connection was closed") from None
 
     def response(self) -> Response:
         while True:
@@ -317,8 +316,13 @@ class _Reader:
 
     def _receive(self) -> bytes:
         try:
-            self._socket.settimeout(_remaining(self._deadline))
-            part = self._socket.recv(_CHUNK_BYTES)
+            while True:
+                self._wait(select.POLLIN)
+                try:
+                    part = self._socket.recv(_CHUNK_BYTES)
+                    break
+                except (BlockingIOError, ssl.SSLWantReadError):
+                    continue  # a record that isn't whole, or that holds nothing for us
             if not part:
                 raise ConnectionResetError
         except (ConnectionError, ssl.SSLEOFError):
@@ -327,3 +331,10 @@ class _Reader:
             raise HungUp("the connection was closed") from None
         self._begun = True
         return part
+
+    def _wait(self, event: int) -> None:
+        left = self._deadline - time.monotonic()
+        poll = select.poll()
+        poll.register(self._socket, event)
+        if left <= 0 or not poll.poll(left * 1000):
+            raise TimeoutError
