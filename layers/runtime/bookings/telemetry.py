@@ -38,7 +38,7 @@ class Logger:
     def __init__(self) -> None:
         self._cold = True
         self._invocation: dict[str, object] = {}
-        self._second = (-1, "", "")  # since the epoch, its text, and the offset from UTC
+        self._second = (-1, "")  # since the epoch, and its text, which lacks the milliseconds
 
     def info(self, message: str, *, extra: Mapping[str, object] | None = None) -> None:
         """Writes a line.
@@ -108,12 +108,11 @@ class Logger:
     def _timestamp(self) -> str:
         """Returns the local time, `2026-05-03 10:20:19,650+0200`."""
         second, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
-        known, text, offset = self._second
+        known, text = self._second
         if second != known:
-            local = time.localtime(second)
-            text, offset = time.strftime("%Y-%m-%d %H:%M:%S", local), time.strftime("%z", local)
-            self._second = (second, text, offset)
-        return f"{text},{nanoseconds // 1_000_000:03}{offset}"
+            text = time.strftime("%Y-%m-%d %H:%M:%S,%%03d%z", time.localtime(second))
+            self._second = (second, text)
+        return text % (nanoseconds // 1_000_000)
 
 
 class Metrics:

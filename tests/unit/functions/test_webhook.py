@@ -2,6 +2,7 @@
 
 import base64
 import importlib.util
+import itertools
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -254,8 +255,11 @@ def test_an_exception_at_any_line_is_answered_503_or_escapes(
     lines_run, answered, _ = run(fail_at=0)
     assert answered in (200, 400)
     assert lines_run > 50
-    for fail_at in range(1, lines_run + 1):
-        _, status, where = run(fail_at)
+    # Not each run has as many lines: a second's text is made once.
+    for fail_at in itertools.count(1):
+        ran, status, where = run(fail_at)
+        if ran < fail_at:
+            break
         escaped = status is None and where in (app.__file__, telemetry.__file__)
         only_the_line_is_lost = status == answered and where == telemetry.__file__
         assert status == 503 or escaped or only_the_line_is_lost, (fail_at, where, status)
