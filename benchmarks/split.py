@@ -17,11 +17,10 @@ WEBHOOK: dict[str, list[str]] = {
     ],
     "publishing": ["bookings.publish:Publisher.publish"],
     "logging": [
-        "aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch:AmazonCloudWatchEMFProvider.flush_metrics",
         "bookings.telemetry:count",
-        "bookings.telemetry:logger.append_keys",
+        "bookings.telemetry:logger.begin",
         "bookings.telemetry:logger.info",
-        "bookings.telemetry:logger.structure_logs",
+        "bookings.telemetry:metrics.flush",
     ],
 }
 

@@ -11,11 +11,10 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from bookings import bootstrap
 from bookings.errors import fit_for_a_log
-from bookings.telemetry import logger, metrics
+from bookings.telemetry import observed
 
 
-@metrics.log_metrics
-@logger.inject_lambda_context(log_event=False, clear_state=True)
+@observed
 @fit_for_a_log
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return bootstrap.record_batch().process(event, context.get_remaining_time_in_millis)

@@ -9,11 +9,10 @@ from typing import Any
 
 from bookings import bootstrap
 from bookings.errors import fit_for_a_log
-from bookings.telemetry import logger, metrics
+from bookings.telemetry import logger, observed
 
 
-@metrics.log_metrics
-@logger.inject_lambda_context(log_event=False, clear_state=True)
+@observed
 @fit_for_a_log
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     announced = bootstrap.announcer().announce(event["Records"])

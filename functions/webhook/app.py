@@ -14,11 +14,10 @@ from bookings.answers import Answer
 from bookings.counts import Count
 from bookings.errors import describe
 from bookings.receive import Request, unavailable
-from bookings.telemetry import count, logger, metrics
+from bookings.telemetry import count, logger, observed
 
 
-@metrics.log_metrics
-@logger.inject_lambda_context(log_event=False, clear_state=True)
+@observed
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     try:
         answer = bootstrap.receiver().receive(to_request(event))

@@ -5,13 +5,13 @@ from typing import Any
 
 import boto3
 import pytest
-from bookings import bootstrap, telemetry
+from bookings import bootstrap
 from moto import mock_aws  # before any client is made, which moto has to see being made
 from samtranslator.yaml_helper import yaml_parse
 
 from cli.boto_client import BotoClient
 from tests.adapters.deliveries import ROOT
-from tests.adapters.handlers import LiveStdout, Outage, Output
+from tests.adapters.handlers import Outage, Output
 from tests.adapters.resources import TOKEN, Bus, Queue, Stack
 
 
@@ -95,13 +95,8 @@ def clear_bootstrap() -> None:
 
 
 @pytest.fixture
-def output(capsys: pytest.CaptureFixture[str]) -> Iterator[Output]:
-    # The logger keeps the stream that was standard output when it was made.
-    handler: Any = telemetry.logger.registered_handler
-    printed = Output(capsys)
-    before = handler.setStream(LiveStdout())
-    yield printed
-    handler.setStream(before)
+def output(capsys: pytest.CaptureFixture[str]) -> Output:
+    return Output(capsys)
 
 
 @pytest.fixture

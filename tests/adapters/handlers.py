@@ -72,16 +72,6 @@ def metric_names(line: dict[str, Any]) -> list[str]:
     ]
 
 
-class LiveStdout:
-    """Standard output as it is now."""
-
-    def write(self, text: str) -> None:
-        print(text, end="")
-
-    def flush(self) -> None:
-        """Has nothing to flush."""
-
-
 def http_event(
     body: bytes, *, encoded: bool = False, headers: Mapping[str, str] | None = None, secret: str = TOKEN
 ) -> dict[str, Any]:

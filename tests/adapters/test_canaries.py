@@ -39,8 +39,6 @@ from tests.adapters.handlers import (
 from tests.adapters.resources import TOKEN, Queue, Stack
 from tests.canaries import CANCELED, CREATED, FIT, REFERENCE, body_of, canary, put, texts
 
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")  # of what broke at once
-
 EVENTS = pytest.mark.parametrize("name", REFERENCE)
 
 SECRET = "canary-token-of-22-char"  # the current one; TOKEN is the one before

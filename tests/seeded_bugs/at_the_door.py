@@ -972,9 +972,9 @@ _OF_BODIES = (
     ),
     SeededBug(
         name="the-log-holds-the-event-that-came",
-        why="One switch of the logger, and every problem can be looked into.",
+        why="One field more in the log, and every problem can be looked into.",
         rows=(43,),
-        replacements=(Replace(WEBHOOK, "log_event=False", "log_event=True"),),
+        replacements=(Replace(WEBHOOK, "**answer.log}", '**answer.log, "event": event}'),),
         caught_by=by_tests(
             "adapters/test_handlers.py::test_nothing_personal_is_printed_on_the_way_of_a_booking",
             "adapters/test_canaries.py::"

@@ -1,9 +1,8 @@
 """The watch over all tests sees each way in which something is said, and knows what must not be in it."""
 
-import logging
 import sys
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import typer
@@ -77,21 +76,15 @@ def test_what_is_printed_and_counted_is_seen(capsys: pytest.CaptureFixture[str])
             capsys.readouterr()
         assert len(found) == 1
     with WATCH.expecting() as found:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(metrics.provider, "metadata_set", {"invitee": EMAIL})
-            count(Count.DUPLICATE)
-            metrics.flush_metrics()
+        count(cast("Count", EMAIL))
+        metrics.flush()
         capsys.readouterr()
     assert len(found) == 1
 
 
 def test_a_log_line_is_seen(capsys: pytest.CaptureFixture[str]) -> None:
-    handler = logger.registered_handler
-    assert isinstance(handler, logging.StreamHandler)
     with WATCH.expecting() as found:
-        before = handler.setStream(sys.stdout)
         logger.info("said", extra={"invitee": EMAIL})
-        handler.setStream(before or sys.stdout)
         capsys.readouterr()
     assert len(found) == 1
 

@@ -1,8 +1,6 @@
 """The handlers: they translate, call one use case, and let what is unexpected escape."""
 
-import json
 import traceback
-from io import StringIO
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -11,13 +9,11 @@ from bookings import bootstrap
 from bookings.announce import Announced
 from bookings.errors import UnexpectedError
 from bookings.settings import SettingsError
-from bookings.telemetry import logger
 
 import functions.booking_canceled.app
 import functions.booking_created.app
 import functions.booking_events.app
-
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")  # the use cases are replaced
+from tests.unit.functions.conftest import Printed
 
 
 class Context:
@@ -45,13 +41,6 @@ class AnnouncerOf:
     def announce(self, records: list[Any]) -> Announced:
         self.records.extend(records)
         return self.announced
-
-
-@pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> StringIO:
-    stream = StringIO()
-    monkeypatch.setattr(logger.registered_handler, "stream", stream)
-    return stream
 
 
 HANDLERS = pytest.mark.parametrize("handler", [functions.booking_created.app, functions.booking_canceled.app])
@@ -103,23 +92,25 @@ def announce(monkeypatch: pytest.MonkeyPatch, announced: Announced) -> dict[str,
     return response
 
 
-def test_a_batch_that_is_announced_is_done(monkeypatch: pytest.MonkeyPatch, log: StringIO) -> None:
+def test_a_batch_that_is_announced_is_done(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
     assert announce(monkeypatch, Announced()) == {"batchItemFailures": []}
-    assert log.getvalue() == ""
+    assert printed.text() == ""
 
 
 # failure matrix: 12
-def test_a_batch_that_must_come_again_says_from_where(monkeypatch: pytest.MonkeyPatch, log: StringIO) -> None:
+def test_a_batch_that_must_come_again_says_from_where(
+    monkeypatch: pytest.MonkeyPatch, printed: Printed
+) -> None:
     response = announce(monkeypatch, Announced(failed_from="0042"))
     assert response == {"batchItemFailures": [{"itemIdentifier": "0042"}]}
-    line = json.loads(log.getvalue())
+    (line,) = printed.logs()
     assert (line["level"], line["sequence_number"]) == ("ERROR", "0042")
 
 
 # failure matrix: 26
-def test_each_event_that_was_refused_is_told(monkeypatch: pytest.MonkeyPatch, log: StringIO) -> None:
+def test_each_event_that_was_refused_is_told(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
     refused = [("booking-1", "refused_by_bus"), ("booking-2", "unreadable_record")]
     assert announce(monkeypatch, Announced(refused=refused)) == {"batchItemFailures": []}
-    told = [json.loads(line) for line in log.getvalue().splitlines()]
+    told = printed.logs()
     assert [(line["booking_id"], line["reason"]) for line in told] == refused
     assert {line["level"] for line in told} == {"ERROR"}

@@ -2,29 +2,28 @@
 
 import base64
 import importlib.util
+import itertools
 import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import StringIO
 from pathlib import Path
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
 import bookings
 import pytest
-from bookings import bootstrap
+from bookings import bootstrap, telemetry
 from bookings.counts import Count
 from bookings.receive import Request
-from bookings.telemetry import count, logger, metrics
+from bookings.telemetry import count, metrics
 from bookings.zoom.events import CREATED
 
 from functions.webhook import app
 from tests.door import Door
 from tests.fakes import DENIED, HANGS
 from tests.samples import REQUEST_ID, canceled, created, raw, signed
-
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")  # the fakes have their own counts
+from tests.unit.functions.conftest import Printed
 
 PACKAGE = str(Path(bookings.__file__).parent)
 CONTEXT = SimpleNamespace(
@@ -39,21 +38,9 @@ CONTEXT = SimpleNamespace(
 def door(monkeypatch: pytest.MonkeyPatch) -> Door:
     door = Door(also_count=count)
     door.warm()
-    metrics.clear_metrics()
+    metrics.flush()
     monkeypatch.setattr(bootstrap, "receiver", lambda: door.receiver)
     return door
-
-
-@pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> StringIO:
-    """The function's log lines, one JSON object each."""
-    stream = StringIO()
-    monkeypatch.setattr(logger.registered_handler, "stream", stream)
-    return stream
-
-
-def lines(log: StringIO) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in log.getvalue().splitlines()]
 
 
 def event(request: Request, *, encoded: bool = False, upper: bool = False) -> dict[str, Any]:
@@ -148,9 +135,9 @@ def test_the_cap_counts_bytes_and_not_characters(door: Door) -> None:
     assert invoke(event(Request({}, "é".encode() * 360_001)))["statusCode"] == 413
 
 
-def test_the_log_tells_what_became_of_a_delivery(door: Door, log: StringIO) -> None:
+def test_the_log_tells_what_became_of_a_delivery(door: Door, printed: Printed) -> None:
     invoke(event(signed(raw(created()), door.clock.now())))
-    (line,) = lines(log)
+    (line,) = printed.logs()
     assert (line["message"], line["level"]) == ("answered", "INFO")
     assert (line["status"], line["outcome"], line["zoom_event"]) == (200, "published", CREATED)
     assert line["zoom_request_id"] == REQUEST_ID
@@ -170,7 +157,7 @@ class _Injected(Exception):
     "error", [ZeroDivisionError("canary"), KeyError("canary"), MemoryError(), RecursionError()]
 )
 def test_an_unexpected_error_is_answered_503_without_detail(
-    monkeypatch: pytest.MonkeyPatch, log: StringIO, capsys: pytest.CaptureFixture[str], error: Exception
+    monkeypatch: pytest.MonkeyPatch, printed: Printed, error: Exception
 ) -> None:
     def fail() -> NoReturn:
         raise error
@@ -181,15 +168,16 @@ def test_an_unexpected_error_is_answered_503_without_detail(
     assert response["headers"] == {"content-type": "application/problem+json"}
     assert "canary" not in response["body"]
     assert type(error).__name__ not in response["body"]
-    told, answered = lines(log)
+    told, answered = printed.logs()
     assert (told["message"], told["level"], told["error"]) == (
         "unexpected error",
         "ERROR",
         type(error).__name__,
     )
     assert (answered["status"], answered["outcome"]) == (503, "unexpected_error")
-    assert "canary" not in log.getvalue()
-    assert json.loads(capsys.readouterr().out)[Count.UNEXPECTED_ERROR] == [1.0]
+    assert "canary" not in printed.text()
+    (counted,) = printed.metrics()
+    assert counted[Count.UNEXPECTED_ERROR] == [1.0]
 
 
 # failure matrix: 49
@@ -235,9 +223,12 @@ DELIVERIES = {
 # failure matrix: 8, 49
 @pytest.mark.parametrize(("body", "bus_down"), DELIVERIES.values(), ids=DELIVERIES)
 def test_an_exception_at_any_line_is_answered_503_or_escapes(
-    body: dict[str, Any], bus_down: bool, monkeypatch: pytest.MonkeyPatch, log: StringIO
+    body: dict[str, Any], bus_down: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An exception that escapes is the gateway's own 5xx, so Zoom tries again as well."""
+    """An exception that escapes is the gateway's own 5xx, so Zoom tries again as well.
+
+    Only what is around the one outer catch lets one escape; and a log line that breaks costs no answer.
+    """
 
     def run(fail_at: int) -> tuple[int, int | None, str]:
         """Returns how many lines ran, the status, None where the error escaped, and where it was raised."""
@@ -261,12 +252,17 @@ def test_an_exception_at_any_line_is_answered_503_or_escapes(
             return ran, None, where
         return ran, status, where
 
-    lines_run, status, _ = run(fail_at=0)
-    assert status in (200, 400)
+    lines_run, answered, _ = run(fail_at=0)
+    assert answered in (200, 400)
     assert lines_run > 50
-    for fail_at in range(1, lines_run + 1):
-        _, status, where = run(fail_at)
-        assert status == 503 or (status is None and where == app.__file__), (fail_at, where, status)
+    # Not each run has as many lines: a second's text is made once.
+    for fail_at in itertools.count(1):
+        ran, status, where = run(fail_at)
+        if ran < fail_at:
+            break
+        escaped = status is None and where in (app.__file__, telemetry.__file__)
+        only_the_line_is_lost = status == answered and where == telemetry.__file__
+        assert status == 503 or escaped or only_the_line_is_lost, (fail_at, where, status)
 
 
 # -- What is told of a delivery ---------------------------------------------------------------------------
@@ -297,8 +293,7 @@ def full_of_canaries(body: dict[str, Any]) -> dict[str, Any]:
 )
 def test_nothing_personal_and_no_secret_is_in_log_or_metrics(
     door: Door,
-    log: StringIO,
-    capsys: pytest.CaptureFixture[str],
+    printed: Printed,
     monkeypatch: pytest.MonkeyPatch,
     make: Any,
     outcome: str,
@@ -320,7 +315,7 @@ def test_nothing_personal_and_no_secret_is_in_log_or_metrics(
     response = invoke(event(request))
     expected = {"published": 200, "fallback": 200, "quarantined": 400, "refused": 401, "broken": 400}
     assert response["statusCode"] == expected.get(outcome, 503)
-    told = log.getvalue() + capsys.readouterr().out
+    told = printed.text()
     assert "CloudWatchMetrics" in told
     assert "canary" not in told
     assert request.headers["x-zm-signature"].removeprefix("v0=") not in told
@@ -328,9 +323,10 @@ def test_nothing_personal_and_no_secret_is_in_log_or_metrics(
         assert "canary" not in response["body"]
 
 
-def test_each_invocation_flushes_its_own_metrics(door: Door) -> None:
-    invoke(event(Request({}, b"")))
-    assert not metrics.metric_set
+def test_each_invocation_tells_its_own_counts(door: Door, printed: Printed) -> None:
+    for _ in range(2):
+        invoke(event(Request({}, b"")))
+    assert [line[Count.SIGNATURE_MALFORMED] for line in printed.metrics()] == [[1.0], [1.0]]
 
 
 # -- The start --------------------------------------------------------------------------------------------
