@@ -58,8 +58,7 @@ class _Known:
         self.old_after = read_at + MAX_AGE
         self._grace_ends = current.created_at + GRACE
         self._current = [current.value]
-        usable = previous is not None and _usable(previous)
-        self._both = [*self._current, previous.value] if previous and usable else self._current
+        self._both = [each.value for each in (current, previous) if each is not None and _usable(each)]
 
     def live(self, now: datetime) -> list[str]:
         return self._both if now < self._grace_ends else self._current

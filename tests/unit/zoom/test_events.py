@@ -340,6 +340,14 @@ def test_an_event_whose_name_is_no_string_is_refused(name: object) -> None:
     assert refused(body) == [("event", "must be the name of a Scheduler event")]
 
 
+def test_an_invalid_event_says_in_its_message_only_that_it_is_one() -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        parse_event({"event": CREATED, "event_ts": CANARY, "payload": {}})
+
+    assert str(caught.value) == "the body is not valid as the event it names"
+    assert caught.value.errors == [{"field": "event_ts", "message": "must be an integer"}]
+
+
 @BOTH
 def test_a_refusal_never_repeats_what_was_sent(name: str) -> None:  # failure matrix: 43
     wrong: list[object] = [CANARY, [CANARY], {CANARY: CANARY}, [[CANARY]], [{CANARY: 1}]]
