@@ -227,6 +227,7 @@ def test_an_ordinary_body_is_not_looked_through_by_the_text(
 @pytest.mark.parametrize(
     ("body", "needed"),
     [
+        (nested(1), False),
         (nested(MAX_NESTING), False),
         (b'{"a": [' + b"[]," * (MAX_NESTING - 3) + b"[]]}", False),
         (b'{"a": [' + b"[]," * (MAX_NESTING - 2) + b"[]]}", True),

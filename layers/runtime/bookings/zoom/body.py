@@ -11,6 +11,7 @@ from bookings.errors import BookingsError
 
 # EventBridge takes 64-bit integers only.
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+_LONGEST_INT64 = len(str(INT64_MIN))  # characters
 
 # DynamoDB nests maps and lists 32 deep; a location stands five levels deep in a body and one deep in an item.
 MAX_NESTING = 32
@@ -24,9 +25,6 @@ _REFUSED_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe
 # UTF-8 no surrogates, only U+FFFE and U+FFFF can stand there unescaped, behind the bytes EF BF.
 _SUSPECT_ESCAPES = re.compile(rb"\\(?:[bf]|u(?:00[01]|[dD][89a-fA-F]|[fF]{3}))")
 _SUSPECT_BYTES = b"\xef\xbf"
-
-# An integer of no more characters is within 64 bits whatever it is; one of more than 20 is beyond.
-_SURELY_INT64, _LONGEST_INT64 = 18, 20
 
 
 class BodyError(BookingsError):
@@ -85,8 +83,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(text: str) -> int:
-    if len(text) <= _SURELY_INT64:
-        return int(text)
     # Longer ones than any 64-bit integer are not even converted.
     if len(text) > _LONGEST_INT64 or not INT64_MIN <= (value := int(text)) <= INT64_MAX:
         raise BodyError("the body has an integer beyond 64 bits")
