@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ from bookings.zoom.events import CREATED
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.hostile.garbage import draw_garbage, known_garbage
 from tests.samples import canceled, created, raw, sample
 
 INT64_MAX = 2**63 - 1
+CORPUS = Path(__file__).parents[2] / "hostile/corpus"
 
 
 def nested(depth: int) -> bytes:
@@ -131,6 +134,8 @@ def walked_through(raw: bytes) -> dict[str, Any]:
         raise BodyError("the body is not UTF-8") from None
     except json.JSONDecodeError as error:
         raise BodyError(f"the body is not JSON: {error.msg} at character {error.pos}") from None
+    except RecursionError:
+        raise BodyError("the body is nested more than 32 levels deep") from None
     if not isinstance(value, dict):
         raise BodyError("the body is not a JSON object")
     module._check_all(value)
@@ -200,6 +205,15 @@ def test_a_body_is_read_as_if_all_of_it_were_looked_through(text: str) -> None:
 def test_bytes_are_read_as_if_all_of_them_were_looked_through(body: bytes) -> None:
     body = b'{"a": "' + body + b'"}'
     assert outcome(parse_body, body) == outcome(walked_through, body)
+
+
+def test_garbage_is_read_as_if_all_of_it_were_looked_through() -> None:
+    chance = random.Random(7)  # noqa: S311 - no secret
+    drawn = [draw_garbage(chance) for _ in range(3000)]
+    found = [path.read_bytes() for path in CORPUS.rglob("*") if path.is_file()]
+    assert len(found) > 100
+    for body in (*known_garbage().values(), *drawn, *found):
+        assert outcome(parse_body, body) == outcome(walked_through, body)
 
 
 ORDINARY = [
