@@ -20,7 +20,7 @@ SCAN := .venv-scan/.installed
 COMPILE := .venv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header $(LOCK_FLAGS)
 
-.PHONY: help install run demo test simulate exhaustive kills fuzz mutate bench check audit format lock build deploy openapi clean
+.PHONY: help install run demo test simulate exhaustive kills fuzz mutate bench check audit format lock build deploy openapi schema clean
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -85,6 +85,9 @@ deploy: build  ## sam build && sam deploy; ARGS="--guided" the first time, ARGS=
 
 openapi: $(DEV)  ## write docs/openapi.yaml anew, from the models
 	.venv/bin/python -m cli.openapi
+
+schema: $(DEV)  ## write the schema by which the functions validate anew, from the models
+	.venv/bin/python -m cli.schema
 
 lock: $(DEV)  ## renew the pinned, hashed requirements; LOCK_FLAGS=--upgrade for the newest
 	cd requirements && ../$(COMPILE) dev.in -o dev.txt

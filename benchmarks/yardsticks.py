@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import boto3
-from bookings.zoom.events import ScheduledEventCreated
+from bookings.zoom.models import ScheduledEventCreated
 
 HMAC = "hmac_us"
 HMAC_AND_VALIDATION = "hmac_and_validation_us"

@@ -14,8 +14,7 @@ from bookings.answers import PROBLEM_JSON
 from bookings.booking import event_time_text
 from bookings.receive import SCHEDULER_EVENTS
 from bookings.zoom.delivery import NoEventId, event_time_of, identify
-from bookings.zoom.events import UnknownEvent
-from pydantic import ValidationError
+from bookings.zoom.events import InvalidEvent, UnknownEvent
 from rich.text import Text
 
 from cli.output import CommandError, WrongCallError, console, errors_told, print_json, printable
@@ -233,7 +232,7 @@ def _delivery_of(tries: list[Try], *, failed_tries: int, delivered: bool) -> Del
     try:
         identity = identify(content)
         booking_id, event_time = identity.booking_id, identity.event_time
-    except (UnknownEvent, ValidationError, NoEventId):
+    except (UnknownEvent, InvalidEvent, NoEventId):
         stamp = content.get("event_ts")
         if isinstance(stamp, int) and not isinstance(stamp, bool):
             event_time = event_time_of(stamp)

@@ -30,7 +30,6 @@ _PRELOADED = (
     "botocore.httpsession",
     "botocore.retries.standard",
     "concurrent.futures.thread",
-    "pydantic",
     "simplejson",
     "snapshot_restore_py",
 )
@@ -138,9 +137,6 @@ def preload() -> None:
     for service in ("dynamodb", "events", "secretsmanager", "sqs"):
         for kind in ("service-2", "endpoint-rule-set-1"):
             loader.load_service_model(service, kind)
-    from pydantic import BaseModel  # noqa: PLC0415 - on the artefact's path only
-
-    type("Model", (BaseModel,), {})  # most of pydantic is imported by the first model
     gc.collect()
     gc.freeze()  # what all children share stays shared
 

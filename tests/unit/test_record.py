@@ -14,10 +14,9 @@ from bookings.envelope import MalformedEnvelope
 from bookings.record import MAX_ATTEMPTS, Recorded, Recorder
 from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
 from bookings.zoom.delivery import NoEventId
-from bookings.zoom.events import UnknownEvent
+from bookings.zoom.events import InvalidEvent, UnknownEvent
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from tests.fakes import (
     DENIED,
@@ -390,8 +389,8 @@ def test_a_booking_that_neither_table_nor_quarantine_takes_comes_back(table: Tab
         ("hello", MalformedEnvelope),
         ('{"source": "zoom.scheduler"}', MalformedEnvelope),
         (message({"event": "scheduler.other"}), UnknownEvent),
-        (message({}), ValidationError),
-        (message(created() | {"event_ts": "now"}), ValidationError),
+        (message({}), InvalidEvent),
+        (message(created() | {"event_ts": "now"}), InvalidEvent),
         (message(created(event_id="")), NoEventId),
     ],
 )

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 
 from bookings.field_errors import FieldError
@@ -33,12 +34,15 @@ def problem(
     log: Mapping[str, str] | None = None,
 ) -> Answer:
     """Returns problem details. `detail` says what to do about it and never repeats what was sent."""
-    content: dict[str, object] = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": int(status),
-        "detail": detail,
-    }
+    content = _without_errors(status, detail)
     if errors:
-        content["errors"] = list(errors)
-    return Answer(status, PROBLEM_JSON, json.dumps(content), log or {})
+        content = f'{content[:-1]}, "errors": {json.dumps(errors)}}}'
+    return Answer(status, PROBLEM_JSON, content, log or {})
+
+
+@lru_cache
+def _without_errors(status: HTTPStatus, detail: str) -> str:
+    """Returns the JSON; there are few of them, and a flood of forgeries is answered with one."""
+    return json.dumps(
+        {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": detail}
+    )

@@ -84,11 +84,8 @@ def ready_receiver() -> None:
 
 @cache
 def record_batch() -> RecordBatch:
-    # First of all: once pydantic is there, Powertools' batch makes models of the events of many services.
-    from bookings.batch import RecordBatch
-
-    # isort: split
     from bookings.aws.table import DynamoDBBookingStore
+    from bookings.batch import RecordBatch
     from bookings.record import Recorder
 
     settings = BookingSettings.from_environment(os.environ)

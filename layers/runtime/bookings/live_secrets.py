@@ -51,11 +51,17 @@ class SecretSource(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
 class _Known:
-    current: SecretVersion
-    previous: SecretVersion | None
-    read_at: datetime
+    """What was read, and until when which of it counts; made once, for it is asked at each request."""
+
+    def __init__(self, current: SecretVersion, previous: SecretVersion | None, read_at: datetime) -> None:
+        self.old_after = read_at + MAX_AGE
+        self._grace_ends = current.created_at + GRACE
+        self._current = [current.value]
+        self._both = [each.value for each in (current, previous) if each is not None and _usable(each)]
+
+    def live(self, now: datetime) -> list[str]:
+        return self._both if now < self._grace_ends else self._current
 
 
 class LiveSecrets:
@@ -85,9 +91,10 @@ class LiveSecrets:
         """
         if self._known is None:
             self._known = self._read(deadline)
-        elif self._clock.now() - self._known.read_at > MAX_AGE:
+        now = self._clock.now()
+        if now > self._known.old_after:
             self.refresh(deadline)
-        return self._live(self._known)
+        return self._known.live(now)
 
     def refresh(self, deadline: Deadline) -> bool:
         """Reads the secrets again, at most once a minute; returns whether they were read.
@@ -122,16 +129,6 @@ class LiveSecrets:
             self._known = None
             raise SecretUnavailable(f"the stored secret is shorter than {MIN_LENGTH} characters")
         return _Known(current, previous, self._clock.now())
-
-    def _live(self, known: _Known) -> list[str]:
-        live = [known.current]
-        if (
-            known.previous
-            and _usable(known.previous)
-            and self._clock.now() - known.current.created_at < GRACE
-        ):
-            live.append(known.previous)
-        return [version.value for version in live]
 
 
 class _Unreadable(SecretUnavailable):

@@ -12,8 +12,6 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import ValidationError
-
 from bookings.answers import JSON, Answer, problem
 from bookings.clock import Clock, Deadline
 from bookings.counts import Count, Counter
@@ -34,7 +32,7 @@ from bookings.zoom.delivery import (
     event_id_of,
     identify,
 )
-from bookings.zoom.events import CANCELED, CREATED, field_errors
+from bookings.zoom.events import CANCELED, CREATED, InvalidEvent
 from bookings.zoom.signature import (
     SIGNATURE_HEADER,
     TIMESTAMP_HEADER,
@@ -219,8 +217,8 @@ class Receiver:
         """Returns what the event in the body is about, checked as its handler will need it."""
         try:
             identity = identify(body)
-        except ValidationError as error:
-            raise _Unusable("invalid_event", *field_errors(error)) from None
+        except InvalidEvent as error:
+            raise _Unusable("invalid_event", *error.errors) from None
         except NoEventId as error:
             raise _Unusable("no_event_id", FieldError(field=EVENT_ID_FIELD, message=str(error))) from None
         latest = (self._clock.now() + MAX_AHEAD).timestamp() * 1000

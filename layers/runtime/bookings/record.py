@@ -87,7 +87,7 @@ class Recorder:
         """Records the delivery in a queue message.
 
         Raises:
-            MalformedEnvelope, UnknownEvent, ValidationError, NoEventId: the message is no delivery; only
+            MalformedEnvelope, UnknownEvent, InvalidEvent, NoEventId: the message is no delivery; only
                 its sender can mend that, so it belongs in the DLQ.
             ServiceError: try again later.
         """

@@ -2,17 +2,23 @@
 
 import json
 import random
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
+from bookings.zoom import body as module
 from bookings.zoom.body import MAX_NESTING, BodyError, canonical_json, digest, parse_body
-from hypothesis import given
+from bookings.zoom.events import CREATED
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.samples import created, raw
+from tests.hostile.garbage import draw_garbage, known_garbage
+from tests.samples import canceled, created, raw, sample
 
 INT64_MAX = 2**63 - 1
+CORPUS = Path(__file__).parents[2] / "hostile/corpus"
 
 
 def nested(depth: int) -> bytes:
@@ -112,6 +118,148 @@ def test_a_body_may_be_nested_to_the_limit() -> None:
     assert MAX_NESTING == 32  # DynamoDB's
     assert parse_body(nested(MAX_NESTING))
     assert parse_body(b'{"a":' + b"[" * (MAX_NESTING - 1) + b"]" * (MAX_NESTING - 1) + b"}")
+
+
+def walked_through(raw: bytes) -> dict[str, Any]:
+    """Reads a body in the plain way: by the standard library, then every name and value is looked at."""
+    try:
+        value = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=module._object,
+            parse_int=module._integer,
+            parse_float=module._float,
+            parse_constant=module._refuse_constant,
+        )
+    except UnicodeDecodeError:
+        raise BodyError("the body is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise BodyError(f"the body is not JSON: {error.msg} at character {error.pos}") from None
+    except RecursionError:
+        raise BodyError("the body is nested more than 32 levels deep") from None
+    if not isinstance(value, dict):
+        raise BodyError("the body is not a JSON object")
+    module._check_all(value)
+    return value
+
+
+def outcome(read: Callable[[bytes], dict[str, Any]], body: bytes) -> str:
+    try:
+        return repr(read(body))
+    except BodyError as error:
+        return str(error)
+
+
+IN_A_TEXT = (
+    *("a", "é", "🚗", "\ufeff", "\ufffd", "\ufffe", "\uffff", "\uff21", "\x7f", "[", "{", "}}", "u0000"),
+    *(r"\"", r"\\", r"\/", r"\b", r"\f", r"\n", r"\r", r"\t", r"\u0000", r"\u0009", r"\u000A", r"\u001f"),
+    *(r"\u0020", r"\u00e9", r"\ud83d\ude92", r"\uD83D", r"\udc00", r"\uDFff", r"\ud7ff", r"\ue000"),
+    *(r"\ufffd", r"\uFFFE", r"\ufffF", r"\uffef"),
+)
+NO_TEXT = ("\x01", "\t", "\n", "\\", r"\v", r"\u", r"\u000", '"')
+NUMBERS_ODD_AND_EVEN = (
+    *("0", "-1", "1.5", "1e400", "-1e999", "01", "NaN", "-Infinity", "9" * 18, "9" * 19, "9" * 20, "9" * 30),
+    *("9223372036854775807", "9223372036854775808", "-9223372036854775808", "-9223372036854775809"),
+)
+PIECES = (*NO_TEXT, *NUMBERS_ODD_AND_EVEN, *'{}[]:, "', '"a":', '"b": [', '{"a": {', "null", "true")
+
+TEXTS_AS_WRITTEN = st.lists(st.sampled_from(IN_A_TEXT), max_size=4).map("".join)
+BROKEN_TEXTS = st.lists(st.sampled_from(IN_A_TEXT + NO_TEXT), max_size=4).map("".join)
+SOUPS = st.lists(st.sampled_from(IN_A_TEXT + PIECES), max_size=12).map("".join)
+
+
+def deep(brackets: list[str], core: str) -> str:
+    opened = "".join('{"a": ' if each == "{" else "[" for each in brackets)
+    return opened + core + "".join("}" if each == "{" else "]" for each in reversed(brackets))
+
+
+RAW_TEXTS = (
+    SOUPS
+    | SOUPS.map(lambda soup: f'{{"a": {soup}}}')
+    | BROKEN_TEXTS.map(lambda text: f'{{"a": "{text}"}}')
+    | st.sampled_from(NUMBERS_ODD_AND_EVEN).map(lambda number: f'{{"a": [{number}, "b"]}}')
+    | st.builds(
+        lambda first, second, third: f'{{"{first}": ["{second}", 1], "x{third}": {{}}}}',
+        *[TEXTS_AS_WRITTEN] * 3,
+    )
+    | st.builds(
+        lambda brackets, core, before, after: f'{{"{before}": {deep(brackets, core)}, "z": "{after}"}}',
+        st.lists(st.sampled_from("{["), min_size=29, max_size=33),
+        st.sampled_from(["1", "{}", "[]", '"["', '"{{{"', r'"\uffff"', r'"\u00e9"', "[{}, {}]", "x"]),
+        st.just("x") | TEXTS_AS_WRITTEN,
+        st.just("y") | TEXTS_AS_WRITTEN,
+    )
+)
+
+
+# failure matrix: 38, 53
+@given(RAW_TEXTS)
+@example("\ufeff{}")
+@example('{"a": "\\\\u0000"}')
+@settings(max_examples=600)
+def test_a_body_is_read_as_if_all_of_it_were_looked_through(text: str) -> None:
+    body = text.encode()
+    assert outcome(parse_body, body) == outcome(walked_through, body)
+
+
+@given(st.binary(max_size=60))
+def test_bytes_are_read_as_if_all_of_them_were_looked_through(body: bytes) -> None:
+    body = b'{"a": "' + body + b'"}'
+    assert outcome(parse_body, body) == outcome(walked_through, body)
+
+
+def test_garbage_is_read_as_if_all_of_it_were_looked_through() -> None:
+    chance = random.Random(7)  # noqa: S311 - no secret
+    drawn = [draw_garbage(chance) for _ in range(3000)]
+    found = [path.read_bytes() for path in CORPUS.rglob("*") if path.is_file()]
+    assert len(found) > 100
+    for body in (*known_garbage().values(), *drawn, *found):
+        assert outcome(parse_body, body) == outcome(walked_through, body)
+
+
+ORDINARY = [
+    raw(sample(CREATED)),
+    raw(canceled(summary="Zoë – 🚗 \ue000 \U0010ffff")),
+    raw(
+        created(questions_and_answers=[{"question": "?", "position": n, "answer": ["!"]} for n in range(40)])
+    ),
+    rb'{"a": "\" \\ \/ \n \r \t \u00e9 \u0100 \uD7ff \ue000 \uFEFF \u0fff"}',
+    rb'{"a": "u0000 ud800 uffff bf"}',
+]
+
+
+@pytest.mark.parametrize("body", ORDINARY)
+def test_an_ordinary_body_is_not_looked_through_by_the_text(
+    body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_needed(_value: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(module, "_check_all", not_needed)
+    assert parse_body(body) == json.loads(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "needed"),
+    [
+        (nested(1), False),
+        (nested(MAX_NESTING), False),
+        (b'{"a": [' + b"[]," * (MAX_NESTING - 3) + b"[]]}", False),
+        (b'{"a": [' + b"[]," * (MAX_NESTING - 2) + b"[]]}", True),
+        (b'{"a": "' + b"[" * MAX_NESTING + b'"}', True),
+    ],
+)
+def test_depth_is_looked_for_only_where_there_are_brackets_enough(
+    body: bytes, needed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[object] = []
+
+    def look(value: object) -> bool:
+        looked.append(value)
+        return False
+
+    monkeypatch.setattr(module, "_is_too_deep", look)
+    assert parse_body(body) == json.loads(body)
+    assert bool(looked) == needed
 
 
 # failure matrix: 38

@@ -1,4 +1,4 @@
-"""The models against Zoom's reference, and what they accept, keep and refuse."""
+"""The models against Zoom's reference, and what the schema made from them accepts, keeps and refuses."""
 
 import copy
 import json
@@ -7,15 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from bookings.zoom.events import (
-    CANCELED,
-    CREATED,
-    ScheduledEventCanceled,
-    ScheduledEventCreated,
-    UnknownEvent,
-    field_errors,
-    parse_event,
-)
+from bookings.field_errors import FieldError
+from bookings.zoom.events import CANCELED, CREATED, InvalidEvent, UnknownEvent, field_errors, parse_event
+from bookings.zoom.models import ScheduledEventCanceled, ScheduledEventCreated
 from pydantic import AfterValidator, BaseModel, ValidationError
 
 ROOT = Path(__file__).parents[3]
@@ -99,10 +93,14 @@ def in_error(path: str) -> str:
     return path.replace("[]", "[0]")
 
 
-def refused(body: dict[str, Any]) -> list[tuple[str, str]]:
-    with pytest.raises(ValidationError) as caught:
+def errors_of(body: dict[str, Any]) -> list[FieldError]:
+    with pytest.raises(InvalidEvent) as caught:
         parse_event(body)
-    return [(found["field"], found["message"]) for found in field_errors(caught.value)]
+    return caught.value.errors
+
+
+def refused(body: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(found["field"], found["message"]) for found in errors_of(body)]
 
 
 @BOTH
@@ -151,23 +149,10 @@ def test_attendees_are_hosts_in_a_canceled_event_only() -> None:
 
 @BOTH
 def test_the_references_sample_comes_out_as_it_went_in(name: str) -> None:
-    event = parse_event(SAMPLES[name])
+    before = copy.deepcopy(SAMPLES[name])
 
-    assert type(event) is MODELS[name]
-    assert event.model_dump(exclude_unset=True) == SAMPLES[name]
-
-
-def test_nested_fields_are_read_as_models() -> None:
-    event = parse_event(SAMPLES[CANCELED])
-
-    assert isinstance(event, ScheduledEventCanceled)
-    booking = event.payload.object
-    assert booking is not None
-    assert booking.cancellation is not None
-    assert booking.cancellation.reason == "Time conflict"
-    assert booking.scheduled_event is not None
-    assert booking.scheduled_event.attendees is not None
-    assert booking.scheduled_event.attendees[0].display_name == "bob"
+    assert parse_event(SAMPLES[name]) == before
+    assert SAMPLES[name] == before
 
 
 @BOTH
@@ -195,9 +180,9 @@ def test_every_optional_field_may_be_missing(name: str) -> None:  # failure matr
 
 @BOTH
 def test_an_empty_payload_is_enough(name: str) -> None:
-    event = parse_event({"event": name, "event_ts": 0, "payload": {}})
+    body = {"event": name, "event_ts": 0, "payload": {}}
 
-    assert event.payload.object is None
+    assert parse_event(body) == body
 
 
 def test_a_blank_reads_as_none_but_a_text_stays_as_it_is() -> None:
@@ -207,15 +192,10 @@ def test_a_blank_reads_as_none_but_a_text_stays_as_it_is() -> None:
     put(body, "payload.object.scheduled_event.invitee_counters.limit", "")
     put(body, "payload.object.time_zone", "")
 
-    event = parse_event(body)
+    booking = parse_event(body)["payload"]["object"]
 
-    assert isinstance(event, ScheduledEventCreated)
-    booking = event.payload.object
-    assert booking is not None
-    assert (booking.tracking, booking.rescheduled, booking.time_zone) == (None, None, "")
-    assert booking.scheduled_event is not None
-    assert booking.scheduled_event.invitee_counters is not None
-    assert booking.scheduled_event.invitee_counters.limit is None
+    assert (booking["tracking"], booking["rescheduled"], booking["time_zone"]) == (None, None, "")
+    assert booking["scheduled_event"]["invitee_counters"]["limit"] is None
 
 
 @BOTH
@@ -240,7 +220,7 @@ def test_unknown_fields_are_kept_at_every_level(name: str) -> None:  # failure m
     put(body, "payload.object.questions_and_answers[].payment", 1)
     put(body, "payload.object.scheduled_event.external_location.payment", {"amount": 1})
 
-    assert parse_event(body).model_dump(exclude_unset=True) == body
+    assert parse_event(body) == body
 
 
 def test_unknown_enum_values_are_kept() -> None:  # failure matrix: 37
@@ -248,15 +228,11 @@ def test_unknown_enum_values_are_kept() -> None:  # failure matrix: 37
     for path in [path for path, said in REFERENCE[CANCELED].items() if "enum" in said]:
         put(body, path, "holodeck")
 
-    event = parse_event(body)
+    booking = parse_event(body)["payload"]["object"]
 
-    assert isinstance(event, ScheduledEventCanceled)
-    assert event.payload.object is not None
-    assert event.payload.object.cancellation is not None
-    assert event.payload.object.cancellation.canceler_type == "holodeck"
-    assert event.payload.object.scheduled_event is not None
-    assert event.payload.object.scheduled_event.location_kind == "holodeck"
-    assert event.payload.object.scheduled_event.status == "holodeck"
+    assert booking["cancellation"]["canceler_type"] == "holodeck"
+    assert booking["scheduled_event"]["location_kind"] == "holodeck"
+    assert booking["scheduled_event"]["status"] == "holodeck"
 
 
 @BOTH
@@ -312,14 +288,9 @@ def test_json_integers_within_int64_are_accepted(number: float) -> None:
     body = copy.deepcopy(SAMPLES[CREATED])
     put(body, "payload.object.scheduled_event.invitee_counters.total", number)
 
-    event = parse_event(body)
+    total = parse_event(body)["payload"]["object"]["scheduled_event"]["invitee_counters"]["total"]
 
-    assert isinstance(event, ScheduledEventCreated)
-    assert event.payload.object is not None
-    assert event.payload.object.scheduled_event is not None
-    counters = event.payload.object.scheduled_event.invitee_counters
-    assert counters is not None
-    assert (counters.total, type(counters.total)) == (int(number), int)
+    assert (total, type(total)) == (int(number), int)
 
 
 @pytest.mark.parametrize(
@@ -369,6 +340,14 @@ def test_an_event_whose_name_is_no_string_is_refused(name: object) -> None:
     assert refused(body) == [("event", "must be the name of a Scheduler event")]
 
 
+def test_an_invalid_event_says_in_its_message_only_that_it_is_one() -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        parse_event({"event": CREATED, "event_ts": CANARY, "payload": {}})
+
+    assert str(caught.value) == "the body is not valid as the event it names"
+    assert caught.value.errors == [{"field": "event_ts", "message": "must be an integer"}]
+
+
 @BOTH
 def test_a_refusal_never_repeats_what_was_sent(name: str) -> None:  # failure matrix: 43
     wrong: list[object] = [CANARY, [CANARY], {CANARY: CANARY}, [[CANARY]], [{CANARY: 1}]]
@@ -380,9 +359,7 @@ def test_a_refusal_never_repeats_what_was_sent(name: str) -> None:  # failure ma
             put(body, path, value)
             if REFERENCE[name][path]["type"] == OF_PYTHON[type(value)]:
                 continue
-            with pytest.raises(ValidationError) as caught:
-                parse_event(body)
-            assert CANARY not in json.dumps(field_errors(caught.value))
+            assert CANARY not in json.dumps(errors_of(body))
 
 
 def test_a_rule_without_words_of_its_own_is_told_without_pydantics() -> None:
@@ -403,18 +380,9 @@ def test_several_mistakes_are_told_at_once() -> None:
     ]
 
 
-def test_an_event_can_not_be_changed() -> None:
-    event = parse_event(SAMPLES[CREATED])
-
-    with pytest.raises(ValidationError):
-        event.event_ts = 2  # type: ignore[misc]  # the very thing that is refused
-
-
 @pytest.mark.parametrize(("wrong", "told"), [(1000, 1000), (1001, 1)])
 def test_a_thousand_errors_are_told_one_by_one_and_more_of_them_counted(wrong: int, told: int) -> None:
     body = copy.deepcopy(SAMPLES[CREATED])
     body["payload"]["object"]["scheduled_event"]["guests"] = [None] * wrong
 
-    with pytest.raises(ValidationError) as caught:
-        parse_event(body)
-    assert len(field_errors(caught.value)) == told
+    assert len(errors_of(body)) == told

@@ -11,13 +11,20 @@ from bookings.errors import BookingsError
 
 # EventBridge takes 64-bit integers only.
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+_LONGEST_INT64 = len(str(INT64_MIN))  # characters
 
 # DynamoDB nests maps and lists 32 deep; a location stands five levels deep in a body and one deep in an item.
 MAX_NESTING = 32
+_TOO_DEEP = f"the body is nested more than {MAX_NESTING} levels deep"
 
 # What an SQS message can't hold, beside the surrogates: control characters other than tab, LF and CR, and
 # U+FFFE, U+FFFF. EventBridge may write an escaped character out on its way to a queue.
 _REFUSED_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+# The escapes that can stand for one of these, and some that don't. As JSON has no raw control characters and
+# UTF-8 no surrogates, only U+FFFE and U+FFFF can stand there unescaped, behind the bytes EF BF.
+_SUSPECT_ESCAPES = re.compile(rb"\\(?:[bf]|u(?:00[01]|[dD][89a-fA-F]|[fF]{3}))")
+_SUSPECT_BYTES = b"\xef\xbf"
 
 
 class BodyError(BookingsError):
@@ -33,26 +40,23 @@ def parse_body(raw: bytes) -> dict[str, Any]:
             that a queue refuses.
     """
     try:
-        value = json.loads(
-            raw.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_int=_integer,
-            parse_float=_float,
-            parse_constant=_refuse_constant,
-        )
+        text = raw.decode()
+        if text.startswith("\ufeff"):
+            raise json.JSONDecodeError("Unexpected UTF-8 BOM (decode using utf-8-sig)", text, 0)
+        value = _DECODER.decode(text)
     except UnicodeDecodeError:
         raise BodyError("the body is not UTF-8") from None
     except json.JSONDecodeError as error:
         raise BodyError(f"the body is not JSON: {error.msg} at character {error.pos}") from None
     except RecursionError:
-        raise BodyError(f"the body is nested more than {MAX_NESTING} levels deep") from None
+        raise BodyError(_TOO_DEEP) from None
     if not isinstance(value, dict):
         raise BodyError("the body is not a JSON object")
-    for text, depth in _walk(value):
-        if depth > MAX_NESTING:
-            raise BodyError(f"the body is nested more than {MAX_NESTING} levels deep")
-        if text is not None and _REFUSED_CHARACTERS.search(text):
-            raise BodyError("the body holds a character that a queue refuses")
+    # Most bodies have few objects and no such escapes, which their bytes tell; the others are looked through.
+    if _may_hold_a_refused_character(raw):
+        _check_all(value)
+    elif raw.count(b"{") + raw.count(b"[") > MAX_NESTING and _is_too_deep(value):
+        raise BodyError(_TOO_DEEP)
     return value
 
 
@@ -79,8 +83,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(text: str) -> int:
-    # Twenty characters hold every 64-bit integer; longer ones are not even converted.
-    if len(text) > len(str(INT64_MIN)) or not INT64_MIN <= (value := int(text)) <= INT64_MAX:
+    # Longer ones than any 64-bit integer are not even converted.
+    if len(text) > _LONGEST_INT64 or not INT64_MIN <= (value := int(text)) <= INT64_MAX:
         raise BodyError("the body has an integer beyond 64 bits")
     return value
 
@@ -94,6 +98,41 @@ def _float(text: str) -> float:
 
 def _refuse_constant(_name: str) -> NoReturn:
     raise BodyError("the body has a number that is not finite")
+
+
+# Made once: `json.loads` makes one for each call that it is given hooks.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_int=_integer,
+    parse_float=_float,
+    parse_constant=_refuse_constant,
+)
+
+
+def _may_hold_a_refused_character(raw: bytes) -> bool:
+    return _SUSPECT_BYTES in raw or (b"\\" in raw and _SUSPECT_ESCAPES.search(raw) is not None)
+
+
+def _is_too_deep(root: dict[str, Any]) -> bool:
+    level: list[Any] = [root]
+    for _ in range(MAX_NESTING):
+        level = [
+            item
+            for outer in level
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(item, (dict, list))
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _check_all(value: dict[str, Any]) -> None:
+    for text, depth in _walk(value):
+        if depth > MAX_NESTING:
+            raise BodyError(_TOO_DEEP)
+        if text is not None and _REFUSED_CHARACTERS.search(text):
+            raise BodyError("the body holds a character that a queue refuses")
 
 
 def _walk(root: Any) -> Iterator[tuple[str | None, int]]:

@@ -13,6 +13,7 @@ from bookings.zoom.events import CREATED, parse_event
 
 EVENT_ID_FIELD = "payload.object.scheduled_event.event_id"
 EVENT_TIME_FIELD = "event_ts"
+_EVENT_ID_PATH = EVENT_ID_FIELD.split(".")
 
 # A partition key holds 2,048 bytes and the booking's hash takes 17 of them.
 MAX_EVENT_ID_BYTES = 1024
@@ -47,7 +48,7 @@ def event_time_of(event_ts: int) -> int:
 def event_id_of(body: dict[str, Any]) -> str | None:
     """Returns the `event_id` in any body, None where there is none."""
     value: Any = body
-    for name in EVENT_ID_FIELD.split("."):
+    for name in _EVENT_ID_PATH:
         value = value.get(name) if isinstance(value, dict) else None
     return value if isinstance(value, str) and value.strip() else None
 
@@ -56,7 +57,7 @@ def identify(body: dict[str, Any]) -> Identity:
     """Returns what a scheduled event is about, checked as `to_delivery` needs it.
 
     Raises:
-        UnknownEvent, pydantic.ValidationError: the body is none of the two events, or not valid as one.
+        UnknownEvent, InvalidEvent: the body is none of the two events, or not valid as one.
         NoEventId: it lacks an `event_id`, or has one too long for a key.
     """
     event = parse_event(body)
@@ -66,8 +67,8 @@ def identify(body: dict[str, Any]) -> Identity:
     if len(event_id.encode()) > MAX_EVENT_ID_BYTES:
         raise NoEventId(f"must be at most {MAX_EVENT_ID_BYTES} bytes long")
     return Identity(
-        event=event.event,
-        event_time=event_time_of(int(event.event_ts)),
+        event=event["event"],
+        event_time=event_time_of(event["event_ts"]),
         booking_id=booking_id_of(event_id, _object(body).get("invitee_email")),
     )
 
@@ -76,7 +77,7 @@ def to_delivery(body: dict[str, Any], request_id: str | None = None) -> Delivery
     """Returns what a scheduled event says of its booking.
 
     Raises:
-        UnknownEvent, pydantic.ValidationError, NoEventId: as `identify`.
+        UnknownEvent, InvalidEvent, NoEventId: as `identify`.
     """
     identity = identify(body)
     canonical = canonical_json(body)
