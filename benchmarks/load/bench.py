@@ -144,7 +144,6 @@ def behind(
             "environment": command.environment,
             "logs": str(Path(logs)),
             "most": most,
-            "port": 0,
         }
         with Process(_FRONT, order, in_order=True) as front:
             sending = Generator(generator, HOST, front.started["port"], PATH)

@@ -28,7 +28,7 @@ ANSWER_SECONDS = 2.5  # of the contract
 DEPLOYED_MB = 512  # as template.yaml has it
 CONNECTIONS = (1, 8)
 
-_EACH = 2  # deliveries on each connection: with cold processes, one cold and one warm
+_EACH = 2  # deliveries on each connection
 _CONNECT_SECONDS = 0.3
 _FILLING = 4  # connections that fill a backlog of none, and one to spare
 
@@ -47,6 +47,14 @@ class Hole(StrEnum):
     UNREACHABLE = "connecting never completes"
 
 
+class Stage(StrEnum):
+    """Where in its life a process meets the hole."""
+
+    WARM = "warm, worked before"
+    FIRST = "cold, the first delivery"
+    SECOND = "cold, the second"
+
+
 OPERATIONS = {Service.EVENTS: PUT_EVENTS, Service.SQS: SEND_MESSAGE, Service.SECRETS: GET_SECRET}
 ENDPOINTS = {
     Service.EVENTS: "AWS_ENDPOINT_URL_EVENTBRIDGE",
@@ -55,7 +63,12 @@ ENDPOINTS = {
 }
 """The variables by which AWS's SDKs, and so the function, are told another address of one service."""
 
-CASES: tuple[tuple[Service, ...], ...] = ((Service.EVENTS,), (Service.SQS,), (Service.SECRETS,), tuple(Service))
+CASES: tuple[tuple[Service, ...], ...] = (
+    (Service.EVENTS,),
+    (Service.SQS,),
+    (Service.SECRETS,),
+    tuple(Service),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +76,6 @@ class Case:
     """Answers while some services were black holes.
 
     Attributes:
-        cold: whether these were the first of their processes.
         function_seconds: the longest of an event in the function.
         total_seconds: the longest that a client waited; a process's start is in it.
     """
@@ -71,7 +83,7 @@ class Case:
     hole: Hole
     services: tuple[Service, ...]
     connections: int
-    cold: bool
+    stage: Stage
     statuses: Mapping[int, int]
     unanswered: int
     function_seconds: float
@@ -83,7 +95,7 @@ class Case:
         told = [f"an answer after {self.function_seconds:.2f} s"] if late else []
         if self.unanswered:
             told.append(f"{self.unanswered} without an answer")
-        expected = expected_status(self.services, cold=self.cold)
+        expected = expected_status(self.services, self.stage)
         wrong = {status for status in self.statuses if status != expected}
         return [*told, *(f"answered {status} instead of {expected}" for status in sorted(wrong))]
 
@@ -112,9 +124,10 @@ class ColdStart:
         return told
 
 
-def expected_status(services: tuple[Service, ...], *, cold: bool) -> int:
-    """Returns what a delivery is answered: while only the queues are dead, one that has to go to quarantine."""
-    if services == (Service.EVENTS,) or (services == (Service.SECRETS,) and not cold):
+def expected_status(services: tuple[Service, ...], stage: Stage) -> int:
+    """Returns what a delivery is answered; while the queues alone are dead, one bound for quarantine."""
+    knows_secret = stage is Stage.WARM
+    if services == (Service.EVENTS,) or (services == (Service.SECRETS,) and knows_secret):
         return 200
     return 503
 
@@ -129,17 +142,14 @@ def measure(function: Contestant, stub: Stub, generator: Process) -> Iterator[Ca
             stub.behave(silent)
             for connections in CONNECTIONS:
                 sent = front.generator.send(connections, each=_EACH, kind=kind)
-                yield _case(Hole.SILENT, services, connections, sent.answers, len(sent.unanswered), cold=False)
-            yield from _cold_and_warm(front, Hole.SILENT, services, kind)
+                yield _case(Hole.SILENT, services, connections, Stage.WARM, sent.answers, sent.unanswered)
             stub.behave({})
         for hole in (Hole.MUTE, Hole.UNREACHABLE):
             with (
                 dead_endpoints(hole, services) as environment,
-                behind(
-                    function, stub, generator, most=max(CONNECTIONS), environment=environment
-                ) as front,
+                behind(function, stub, generator, most=max(CONNECTIONS), environment=environment) as front,
             ):
-                yield from _cold_and_warm(front, hole, services, kind)
+                yield from _cold(front, hole, services, kind)
 
 
 def measure_cold_starts(function: Contestant, stub: Stub, times: int) -> Iterator[ColdStart]:
@@ -223,34 +233,31 @@ def _unreachable() -> Iterator[int]:
         raise OSError("this kernel takes connections beyond a full backlog")
 
 
-def _cold_and_warm(
-    front: Behind, hole: Hole, services: tuple[Service, ...], kind: Kind
-) -> Iterator[Case]:
+def _cold(front: Behind, hole: Hole, services: tuple[Service, ...], kind: Kind) -> Iterator[Case]:
     for connections in CONNECTIONS:
         front.end_idle()
         sent = front.generator.send(connections, each=_EACH, kind=kind)
-        for cold in (True, False):
-            answers = [answer for answer in sent.answers if answer.cold is cold]
+        for stage in (Stage.FIRST, Stage.SECOND):
+            answers = [answer for answer in sent.answers if answer.cold is (stage is Stage.FIRST)]
             if answers:
-                yield _case(hole, services, connections, answers, len(sent.unanswered), cold=cold)
+                yield _case(hole, services, connections, stage, answers, sent.unanswered)
 
 
 def _case(
     hole: Hole,
     services: tuple[Service, ...],
     connections: int,
+    stage: Stage,
     answers: list[Answer],
-    unanswered: int,
-    *,
-    cold: bool,
+    unanswered: list[int],
 ) -> Case:
     return Case(
         hole=hole,
         services=services,
         connections=connections,
-        cold=cold,
+        stage=stage,
         statuses=Counter(answer.status for answer in answers),
-        unanswered=unanswered,
+        unanswered=len(unanswered),
         function_seconds=max(answer.function_us for answer in answers) / 1e6,
         total_seconds=max(answer.latency_us for answer in answers) / 1e6,
     )

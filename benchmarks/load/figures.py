@@ -1,4 +1,4 @@
-"""What a stretch of load comes to: latencies, answers, CPU, and whether each delivery is where it should be."""
+"""What a stretch of load comes to: latencies, answers, CPU, and whether each delivery is where it belongs."""
 
 import math
 from collections import Counter

@@ -163,15 +163,10 @@ class Environments:
 class Front:
     """Serves a function's environments over HTTP/1.1, a thread a connection."""
 
-    def __init__(self, environments: Environments, port: int = 0) -> None:
-        """Opens the port.
-
-        Raises:
-            OSError: it is taken.
-        """
+    def __init__(self, environments: Environments) -> None:
         self._environments = environments
         self._event = lambda_event("webhook")
-        self._listener = socket.create_server((HOST, port), backlog=MAX_CONNECTIONS)
+        self._listener = socket.create_server((HOST, 0), backlog=MAX_CONNECTIONS)
         self.port: int = self._listener.getsockname()[1]
         self._slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
 
@@ -193,7 +188,7 @@ class Front:
 
     def _serve(self, connection: socket.socket) -> None:
         try:
-            for line, headers, body in _requests(connection):
+            for line, headers, body in requests_of(connection):
                 connection.sendall(self._answer(line, headers, body))
         except OSError:
             pass  # the other side has gone
@@ -229,7 +224,7 @@ class Front:
         return self._event | {"headers": headers, "requestContext": context} | told
 
 
-def _requests(connection: socket.socket) -> Iterator[tuple[str, dict[str, str], bytes]]:
+def requests_of(connection: socket.socket) -> Iterator[tuple[str, dict[str, str], bytes]]:
     """Yields the requests of a connection until it is closed: first line, headers, body."""
     received = b""
     while True:
@@ -261,7 +256,7 @@ def _response(answer: Mapping[str, Any], told: Mapping[str, str]) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
-def main() -> int:
+def main() -> None:
     order = json.loads(sys.stdin.readline())
     command = Command(tuple(order["arguments"]), Path(order["folder"]), order["environment"])
 
@@ -269,11 +264,7 @@ def main() -> int:
         return FunctionProcess(command, Path(order["logs"]) / f"{number}.log").__enter__()
 
     environments = Environments(start, order["most"])
-    try:
-        front = Front(environments, order["port"])
-    except OSError as error:
-        say({"failed": f"port {order['port']} of {HOST} can't be used ({error.strerror}); choose another one"})
-        return 1
+    front = Front(environments)
     front.start()
     say({"port": front.port})
     try:
@@ -284,8 +275,7 @@ def main() -> int:
     finally:
         front.close()
         environments.end()
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -178,7 +178,9 @@ class _Run:
         try:
             connection.socket = socket.create_connection(address, PATIENCE_SECONDS)
         except OSError as error:
-            raise GeneratorFailed(f"{address[0]}:{address[1]} takes no connection: {error.strerror}") from None
+            raise GeneratorFailed(
+                f"{address[0]}:{address[1]} takes no connection: {error.strerror}"
+            ) from None
         connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.received = b""
         self._selector.register(connection.socket, selectors.EVENT_READ, connection)

@@ -109,7 +109,10 @@ def _arrival(
         for event in subscriber.receive(wait_seconds=0):
             if str(event.booking["event_id"]).startswith(run):
                 announced[event.booking["event_id"]] += 1
-        ledgers = {"in the table": settle(run, sent, table), "at the subscriber": settle(run, sent, announced)}
+        ledgers = {
+            "in the table": settle(run, sent, table),
+            "at the subscriber": settle(run, sent, announced),
+        }
         seconds = time.monotonic() - begun
         if not any(ledger.lost for ledger in ledgers.values()) or seconds > ARRIVAL_SECONDS:
             break
