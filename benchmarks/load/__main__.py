@@ -25,7 +25,7 @@ from tests.stack.process import StackProcessError
 
 RESULTS = Path(__file__).parents[1] / "results"
 LEVELS = (1, 2, 4, 8, 16, 32)
-LEVEL_SECONDS = 3.0
+LEVEL_SECONDS = 4.0
 SOAK_SECONDS = 60.0
 MAX_SECONDS = 3_600.0
 COLD_STARTS = 3  # through each hole
@@ -112,7 +112,13 @@ def measure(seconds: float, connections: tuple[int, ...], level_seconds: float) 
             steady = soak(front, seconds, say)
         say("Black holes …")
         cold_starts = list(black_holes.measure_cold_starts(ours, stub, COLD_STARTS))
-        cases = list(black_holes.measure(ours, stub, generator))
+        cases = []
+        for case in black_holes.measure(ours, stub, generator):
+            cases.append(case)
+            say(
+                f"… {case.hole}, {', '.join(case.services)}, {case.connections} connections, {case.stage}: "
+                f"{case.function_seconds:.2f} s"
+            )
     say(f"Measured in {time.monotonic() - began:.0f} s.")
     return report.Run(
         ceiling=ceiling,

@@ -146,7 +146,7 @@ def as_text(run: Run) -> str:
     for memory in run.soak.memory:
         lines.append(
             f"soak {run.soak.seconds:.0f} s: {memory.start:.1f} MB, warm {memory.after_warm_up:.1f}, "
-            f"at the end {memory.end:.1f} ({memory.an_hour:+.2f} MB an hour)"
+            f"at the end {memory.end:.1f} ({memory.kb_a_minute:+.0f} KB a minute)"
         )
     longest = max(case.function_seconds for case in run.cases)
     lines.append(f"black holes: {len(run.cases)} cases, the longest answer after {longest:.2f} s")
@@ -229,11 +229,11 @@ def _memory(run: Soak) -> str:
         (
             f"process {place}",
             *(f"{mb:.1f}" for mb in (memory.start, memory.after_warm_up, memory.end, memory.most)),
-            f"{memory.an_hour:+.2f}",
+            f"{memory.kb_a_minute:+.0f}",
         )
         for place, memory in enumerate(run.memory, 1)
     ]
-    head = ("", "start MB", "after the warm-up MB", "end MB", "most MB", "growth MB an hour")
+    head = ("", "start MB", "after the warm-up MB", "end MB", "most MB", "growth KB a minute")
     return table(head, rows)
 
 

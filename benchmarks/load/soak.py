@@ -16,7 +16,7 @@ WINDOW_SECONDS = 60.0  # of a long soak; in a short one each slice is told
 SHORT_SECONDS = 300.0
 WARM_UP = 0.2  # of the time, in which memory may still grow
 
-_HOUR = 3_600
+_KB_A_MINUTE = 1_024 * 60  # in MB a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,14 @@ class Memory:
 
     Attributes:
         after_warm_up: once a fifth of the time was over.
-        an_hour: by which it grew from then on, by the line through all samples.
+        kb_a_minute: by which it grew from then on, by the line through all samples.
     """
 
     start: float
     after_warm_up: float
     end: float
     most: float
-    an_hour: float
+    kb_a_minute: float
 
     @classmethod
     def of(cls, samples: list[float], seconds_apart: float) -> "Memory":
@@ -40,7 +40,7 @@ class Memory:
         warm = samples[warm_from(len(samples)) :]
         times = [number * seconds_apart for number in range(len(warm))]
         slope = statistics.linear_regression(times, warm).slope if len(warm) > 1 else 0.0
-        return cls(samples[0], warm[0], samples[-1], max(samples), slope * _HOUR)
+        return cls(samples[0], warm[0], samples[-1], max(samples), slope * _KB_A_MINUTE)
 
 
 def warm_from(samples: int) -> int:

@@ -598,7 +598,7 @@ def test_an_unreachable_address_takes_no_connection_and_a_mute_one_says_nothing(
 
 def test_memory_is_told_from_the_warm_up_on() -> None:
     flat = Memory.of([30.0, 40.0, 50.0, *[50.0] * 8], seconds_apart=10)
-    assert (flat.start, flat.after_warm_up, flat.end, flat.most, flat.an_hour) == (
+    assert (flat.start, flat.after_warm_up, flat.end, flat.most, flat.kb_a_minute) == (
         30.0,
         50.0,
         50.0,
@@ -606,7 +606,7 @@ def test_memory_is_told_from_the_warm_up_on() -> None:
         0.0,
     )
     growing = Memory.of([50.0 + number for number in range(11)], seconds_apart=10)
-    assert growing.an_hour == pytest.approx(360)
+    assert growing.kb_a_minute == pytest.approx(6 * 1_024)
     assert growing.after_warm_up == 52.0
 
 
