@@ -74,14 +74,15 @@ class Run:
     def problems(self) -> list[str]:
         """Everything that is not as it should be, whatever the machine."""
         told = []
-        for level in (*self.levels, *self.trouble, *self.stack.levels):
+        for level in (*self.levels, *self.trouble, *self.stack.levels, *self.soak.levels):
             place = f"{level.name}, {level.connections} connections"
             told += [f"{place}: {problem}" for problem in level.problems or []]
             if level.unanswered:
                 told.append(f"{place}: {level.unanswered} without an answer")
             if level.problems is not None and set(level.statuses) != {200}:
                 told.append(f"{place}: answered {_statuses(level.statuses)}")
-        told += [f"soak: {problem}" for problem in self.soak.problems]
+        if self.soak.ended:
+            told.append("soak: a process of the function ended")
         if self.second:
             told += [f"wrk: {problem}" for problem in self.second.problems]
         for case in self.cases:

@@ -62,6 +62,7 @@ class Soak:
     """A whole soak.
 
     Attributes:
+        levels: its slices.
         ended: whether a process of the function ended, and with that the soak.
     """
 
@@ -74,11 +75,6 @@ class Soak:
     @property
     def deliveries(self) -> int:
         return sum(window.deliveries for window in self.windows)
-
-    @property
-    def problems(self) -> list[str]:
-        told = [problem for each in self.levels for problem in each.problems or []]
-        return [*told, "a process of the function ended"] if self.ended else told
 
 
 def soak(front: Behind, seconds: float, said: Callable[[str], None]) -> Soak:

@@ -622,18 +622,18 @@ def test_a_window_holds_the_deliveries_of_its_slices() -> None:
 LATENCY = Latency(1.0, 2.0, 3.0, 4.0)
 FINE = Level("ours: webhook", 4, 500.0, LATENCY, LATENCY, {200: 9}, 0, {"function": 2.0}, 4, 0, [])
 CASE = Case(Hole.MUTE, (Service.EVENTS,), 8, Stage.FIRST, {200: 8}, 0, 0.9, 4.0)
+SOAK = Soak(60.0, [Window(0, 6_000, LATENCY)], [Memory(50, 51, 51, 52, 0.1)], [FINE], ended=False)
 START = ColdStart(Hole.SILENT, 200, 400.0, 900.0, in_queue=True)
 
 
 def a_run(**more: Any) -> Run:
-    soaked = Soak(60.0, [Window(0, 6_000, LATENCY)], [Memory(50, 51, 51, 52, 0.1)], [FINE], ended=False)
     run = Run(
         ceiling=replace(FINE, name="the generator alone", problems=None),
         levels=[FINE],
         trouble=[],
         second=None,
         stack=StackRun([FINE], [Arrived(200, 1.5)]),
-        soak=soaked,
+        soak=SOAK,
         cold_starts=[START],
         cases=[CASE],
         command="make load SECONDS=60",
@@ -659,6 +659,8 @@ def test_a_run_in_order_says_so_and_how_to_repeat_it() -> None:
         ({"levels": [replace(FINE, problems=["1 lost, such as x"])]}, "4 connections: 1 lost"),
         ({"trouble": [replace(FINE, statuses={200: 8, 503: 1})]}, "answered 8 × 200, 1 × 503"),
         ({"levels": [replace(FINE, unanswered=2)]}, "2 without an answer"),
+        ({"soak": replace(SOAK, levels=[replace(FINE, statuses={200: 8, 503: 1})])}, "answered 8 × 200, 1 ×"),
+        ({"soak": replace(SOAK, ended=True)}, "a process of the function ended"),
         ({"cases": [replace(CASE, function_seconds=2.51)]}, "an answer after 2.51 s"),
         ({"cases": [replace(CASE, statuses={200: 7, 503: 1})]}, "answered 503 instead of 200"),
         ({"cold_starts": [replace(START, first_call_ms=2_501.0)]}, "an answer after 2,501 ms"),
