@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
+from benchmarks.contestants import FLOOR, OURS
 from benchmarks.load import black_holes, soak
 from benchmarks.load.black_holes import ANSWER_SECONDS, DEPLOYED_MB, Case, ColdStart
 from benchmarks.load.figures import Latency, Level
@@ -112,6 +113,8 @@ def as_markdown(run: Run) -> str:
         _levels([*run.levels, run.ceiling]),
         "CPU ms a delivery:",
         _cpu([*run.levels, run.ceiling], ("function", "front", "stub of AWS", "generator")),
+        "What ours takes over the floor behind the same front:",
+        _differences(run.levels),
         _second(run),
         _OF_TROUBLE,
         _levels(run.trouble),
@@ -120,6 +123,8 @@ def as_markdown(run: Run) -> str:
         _levels(run.stack.levels),
         "CPU ms a delivery:",
         _cpu(run.stack.levels, ("function", "handlers", "emulator", "generator")),
+        "The emulator's share, and what ours takes over it, its services' answers included:",
+        _differences(run.stack.levels),
         *(_arrived(each) for each in run.stack.arrived),
         "## For minutes",
         _OF_SOAK,
@@ -199,6 +204,24 @@ def _cpu(levels: Iterable[Level], kinds: tuple[str, ...]) -> str:
         for level in levels
     ]
     return table(("", "connections", *kinds), rows)
+
+
+def _differences(levels: Iterable[Level]) -> str:
+    """Returns the webhook's levels less the floor's of as many connections."""
+    by_name = {(level.name, level.connections): level for level in levels}
+    rows = []
+    for (name, connections), floor in by_name.items():
+        ours = by_name.get((OURS, connections))
+        if name == FLOOR and ours:
+            rows.append(
+                (
+                    str(connections),
+                    *(number(level.latency.p50) for level in (ours, floor)),
+                    number(ours.latency.p50 - floor.latency.p50),
+                    number(ours.cpu_ms["function"] - floor.cpu_ms["function"]),
+                )
+            )
+    return table(("connections", "ours p50 ms", "floor p50 ms", "difference ms", "function CPU ms"), rows)
 
 
 def _second(run: Run) -> str:

@@ -22,6 +22,7 @@ import pytest
 from bookings.zoom.delivery import identify
 from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
 
+from benchmarks.contestants import FLOOR
 from benchmarks.execution import FunctionFailed
 from benchmarks.load.black_holes import Case, ColdStart, Hole, Service, Stage, dead_endpoints
 from benchmarks.load.deliveries import Deliveries, Kind, event_id, new_run
@@ -651,6 +652,13 @@ def test_a_run_in_order_says_so_and_how_to_repeat_it() -> None:
     assert "wrk is not installed here" in report
     assert "Nothing: " in report
     assert "WRONG" not in as_text(a_run())
+
+
+def test_what_ours_takes_over_the_floor_is_told_of_as_many_connections() -> None:
+    floor = replace(FINE, name=FLOOR, latency=replace(LATENCY, p50=0.25), cpu_ms={"function": 0.5})
+    run = a_run(levels=[FINE, replace(floor, connections=8), floor])
+    assert "| 4 | 1.00 | 0.250 | 0.750 | 1.50 |" in as_markdown(run)
+    assert "| 8 | 1.00 |" not in as_markdown(run)
 
 
 @pytest.mark.parametrize(
