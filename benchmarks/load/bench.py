@@ -91,7 +91,8 @@ class Behind:
 
     def warm(self, connections: int) -> None:
         """Has a process ready for each connection, and warm."""
-        self.generator.send(connections, each=1)  # all at once: each is an environment's
+        self.end_idle()  # or one that is quick would answer for those that are yet to be started
+        self.generator.send(connections, each=1)
         self.generator.send(connections, each=_WARM_UP)
 
     def measure(

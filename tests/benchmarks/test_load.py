@@ -22,8 +22,10 @@ import pytest
 from bookings.zoom.delivery import identify
 from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
 
-from benchmarks.contestants import FLOOR
-from benchmarks.execution import FunctionFailed
+from benchmarks.contestants import FLOOR, Contestant
+from benchmarks.execution import Command, FunctionFailed
+from benchmarks.load import wrk
+from benchmarks.load.bench import Behind, behind, generator_process
 from benchmarks.load.black_holes import Case, ColdStart, Hole, Service, Stage, dead_endpoints
 from benchmarks.load.deliveries import Deliveries, Kind, event_id, new_run
 from benchmarks.load.figures import Latency, Level, level, percentile, settle
@@ -592,6 +594,52 @@ def test_an_unreachable_address_takes_no_connection_and_a_mute_one_says_nothing(
             connection.sendall(b"x")
             with pytest.raises(TimeoutError):
                 connection.recv(1)
+
+
+@pytest.fixture
+def floor_behind() -> Iterator[Behind]:
+    """The bare floor, which answers 200 and publishes nothing, behind the front."""
+    folder = PEERS / "floor"
+    variables = {"ZOOM_WEBHOOK_SECRET_TOKEN": TOKEN, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = Command((sys.executable, "-m", "awslambdaric", "app.lambda_handler"), folder, variables)
+    with (
+        Stub() as stub,
+        generator_process() as generator,
+        behind(Contestant(FLOOR, command, folder), stub, generator, most=2) as front,
+    ):
+        yield front
+
+
+def test_a_function_that_answers_200_and_publishes_nothing_loses_everything(floor_behind: Behind) -> None:
+    floor_behind.warm(2)
+    told, found = floor_behind.measure(2, 0.5)
+    count = len(found.answers)
+    assert told.statuses == {200: count}
+    assert told.problems
+    assert told.problems[0].startswith(f"{count} lost")
+    assert told.cpu_ms.keys() == {"function", "front", "stub of AWS", "generator"}
+    assert told.cpu_ms["function"] > told.cpu_ms["stub of AWS"]
+    assert 1 <= told.processes <= 2
+    floor_behind.end_idle()
+    assert floor_behind.generator.send(1, each=1).answers[0].cold
+
+
+@pytest.mark.skipif(not wrk.installed(), reason="wrk is not installed")
+def test_wrk_sends_each_signed_delivery_and_loss_is_told(floor_behind: Behind) -> None:
+    second = wrk.measure(floor_behind, 2, 1.0)
+    assert second.answered > 20
+    assert second.errors == 0  # a signature that doesn't fit is answered 401, an error
+    assert second.problems == [f"{second.answered} lost"]
+    assert second.latency.p50 <= second.latency.p99 <= second.latency.most
+
+
+@pytest.mark.parametrize(
+    ("errors", "taken", "problems"),
+    [(0, 10, []), (0, 11, []), (0, 8, ["2 lost"]), (1, 10, ["1 errors"]), (1, 9, ["1 lost", "1 errors"])],
+)
+def test_what_wrk_counts_is_held_against_what_was_taken(errors: int, taken: int, problems: list[str]) -> None:
+    second = wrk.Second(4, 10.0, Latency(1, 1, 1, 1), errors, answered=10, taken=taken)
+    assert second.problems == problems
 
 
 # ── the soak ─────────────────────────────────────────────────────────────────────────────────────────────
