@@ -9,6 +9,7 @@ MODULES ?=
 SEED ?=
 KILLS ?= 1000
 ROUNDS ?= 9
+CONNECTIONS ?=
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -20,7 +21,8 @@ SCAN := .venv-scan/.installed
 COMPILE := .venv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header $(LOCK_FLAGS)
 
-.PHONY: help install run demo test simulate exhaustive kills fuzz mutate bench check audit format lock build deploy openapi schema clean
+.PHONY: help install run demo test simulate exhaustive kills fuzz mutate bench load check audit format lock build deploy openapi \
+	schema clean
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -53,6 +55,9 @@ mutate: $(DEV)  ## changes the code that decides about a booking, and sees the u
 
 bench: $(DEV)  ## what it costs, beside other receivers; some minutes; ROUNDS=… how many, SEED=… repeats the order
 	@.venv/bin/python -m benchmarks --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+
+load: $(DEV)  ## the built webhook and the local stack under load, minutes; SECONDS=… of the soak, CONNECTIONS=1,4,16
+	@.venv/bin/python -m benchmarks.load --seconds $(SECONDS) $(if $(CONNECTIONS),--connections $(CONNECTIONS))
 
 check: $(DEV) $(SAM) $(SCAN)  ## lint, types, templates, the tree's rules, scanners, counts that must not grow
 	.venv/bin/ruff check .

@@ -118,6 +118,11 @@ def environment(stub: Stub) -> dict[str, str]:
     }
 
 
+def bare_floor(stub: Stub) -> Contestant:
+    """Returns the least a receiver in Python can do."""
+    return _in_python(stub, FLOOR, packaging.python_peer("floor", bytecode=True))
+
+
 def our_functions(stub: Stub) -> dict[str, Contestant]:
     """Builds our four functions; returns them by name.
 
@@ -140,7 +145,7 @@ def contestants(stub: Stub) -> tuple[dict[str, Contestant], dict[str, str]]:
     """
     bytecode = packaging.python_peer("idiomatic", models=True, bytecode=True)
     found = {
-        FLOOR: _in_python(stub, FLOOR, packaging.python_peer("floor", bytecode=True)),
+        FLOOR: bare_floor(stub),
         **our_functions(stub),
         IDIOMATIC: _in_python(stub, IDIOMATIC, packaging.python_peer("idiomatic", models=True)),
         IDIOMATIC_BYTECODE: _in_python(stub, IDIOMATIC_BYTECODE, bytecode),

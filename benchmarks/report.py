@@ -147,7 +147,7 @@ def as_text(run: Run) -> str:
 
 def _targets(run: Run) -> str:
     rows = [(target.claim, _most(target), _measured(target), _verdict(target)) for target in run.targets]
-    return _table(("", "target", "measured", ""), rows)
+    return table(("", "target", "measured", ""), rows)
 
 
 def _verdict(target: Target) -> str:
@@ -192,7 +192,7 @@ def _cold(run: Run) -> str:
             )
         )
     head = ("", "init + first call ×", "init ms", "process CPU ×", "CPU ms", "peak MB", "warm, CPU µs a call")
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _first_calls(run: Run) -> str:
@@ -201,7 +201,7 @@ def _first_calls(run: Run) -> str:
         for name in (*RECEIVERS, *FUNCTIONS[1:])
         if name not in run.left_out
     ]
-    return _table(("", *(f"{size:,} MB" for size in SIZES_MB)), rows)
+    return table(("", *(f"{size:,} MB" for size in SIZES_MB)), rows)
 
 
 def _warm(run: Run) -> str:
@@ -214,7 +214,7 @@ def _warm(run: Run) -> str:
         ("one PutEvents of boto3", yardstick_key(yardsticks.PUT_EVENTS)),
     ]
     head = ("", "CPU µs", "× HMAC + compiled validation")
-    return _table(head, [(name, _figure(run, key), _ratio(run, key, under)) for name, key in rows])
+    return table(head, [(name, _figure(run, key), _ratio(run, key, under)) for name, key in rows])
 
 
 def _records(run: Run) -> str:
@@ -222,13 +222,13 @@ def _records(run: Run) -> str:
     rows = [(f"{name}, batches of {size}", record_key(name, size)) for name, size in BATCHES]
     rows.append(("one PutItem of boto3", under))
     head = ("", "CPU µs a record", "× PutItem")
-    return _table(head, [(name, _figure(run, key), _ratio(run, key, under)) for name, key in rows])
+    return table(head, [(name, _figure(run, key), _ratio(run, key, under)) for name, key in rows])
 
 
 def _sizes(run: Run) -> str:
     sizes = {"the layer of ours, as deployed (arm64)": run.layer, **run.sizes}
     rows = [(name, f"{size.zipped:,}", f"{size.unzipped:,}") for name, size in sizes.items()]
-    return _table(("", "bytes zipped", "bytes unzipped"), rows)
+    return table(("", "bytes zipped", "bytes unzipped"), rows)
 
 
 def _figure(run: Run, key: str) -> str:
@@ -243,12 +243,12 @@ def _ratio(run: Run, over: str, under: str) -> str:
 
 def _spread(spread: Spread, unit: str) -> str:
     if spread.low == spread.high:
-        return f"{_number(spread.median)}{_unit(unit)}"
-    told = f"{_number(spread.median)} [{_number(spread.low)}–{_number(spread.high)}]"
+        return f"{number(spread.median)}{_unit(unit)}"
+    told = f"{number(spread.median)} [{number(spread.low)}–{number(spread.high)}]"
     return f"{told}{_unit(unit)}"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Returns a figure with three digits that count."""
     for limit, digits in ((100, 0), (10, 1), (1, 2)):
         if abs(value) >= limit:
@@ -256,7 +256,8 @@ def _number(value: float) -> str:
     return f"{value:.3f}"
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Returns a table in Markdown, figures to the right."""
     cells = list(head)
     lines = [cells, ["---", *["---:"] * (len(cells) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -8,6 +8,7 @@ serves until its standard input ends; `Stub` starts that and asks it for its cou
 import asyncio
 import contextlib
 import json
+import re
 import ssl
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from ipaddress import IPv4Address
 from pathlib import Path
 from types import TracebackType
@@ -32,8 +34,22 @@ ROOT = Path(__file__).parents[1]
 TOKEN = "a-secret-token-of-22-c"  # noqa: S105 - made up, of the length of Zoom's
 PATIENCE_SECONDS = 20
 
-_REMEMBER = "remember"
-_COUNTS = "counts"
+SLOW_SECONDS = 0.3
+
+PUT_EVENTS = "PutEvents"
+SEND_MESSAGE = "SendMessage"
+GET_SECRET = "GetSecretValue"  # noqa: S105 - an operation
+
+_EVENT_ID = re.compile(r'"event_id":\s*"([^"]*)"')
+
+
+class Behaviour(StrEnum):
+    """How the calls of an operation are met."""
+
+    ANSWERS = "answers"
+    SILENT = "takes the request, does nothing and never answers"
+    SLOW = f"answers after {SLOW_SECONDS} s"
+    HANGS_UP = "answers, and closes the connection then without having said so"
 
 
 class Services:
@@ -41,12 +57,16 @@ class Services:
 
     Attributes:
         counts: calls so far, by operation.
+        taken: by operation, how often each delivery was taken; they are told by their `event_id`.
         remembers: whether a conditional write is held against the items written before, or always taken.
+        behaviours: of the operations that do anything else than answer.
     """
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.taken: dict[str, Counter[str]] = {PUT_EVENTS: Counter(), SEND_MESSAGE: Counter()}
         self.remembers = False
+        self.behaviours: dict[str, Behaviour] = {}
         self._items: dict[str, dict[str, Any]] = {}
 
     def answer(self, operation: str, asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -60,9 +80,12 @@ class Services:
             case "GetSecretValue":
                 return 200, _secret(asked["SecretId"])
             case "PutEvents":
+                for entry in asked["Entries"]:
+                    self._take(operation, entry["Detail"])
                 entries = [{"EventId": f"event-{number}"} for number in range(len(asked["Entries"]))]
                 return 200, {"FailedEntryCount": 0, "Entries": entries}
             case "SendMessage":
+                self._take(operation, asked["MessageBody"])
                 return 200, {"MessageId": "message-1"}
             case "PutItem":
                 return self._put(asked)
@@ -70,10 +93,16 @@ class Services:
                 raise KeyError(operation)
 
     def remember(self, remembers: bool) -> None:
-        """Forgets all items and counts, and remembers items from now on or doesn't."""
+        """Forgets all items, deliveries and counts, and remembers items from now on or doesn't."""
         self.remembers = remembers
         self.counts.clear()
         self._items.clear()
+        for taken in self.taken.values():
+            taken.clear()
+
+    def _take(self, operation: str, text: str) -> None:
+        if found := _EVENT_ID.search(text):
+            self.taken[operation][found[1]] += 1
 
     def _put(self, asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         if not self.remembers:
@@ -116,6 +145,10 @@ class Stub:
     authority: Path
     authorities: Path
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="bookings-bench-")
         self._process = subprocess.Popen(
@@ -145,11 +178,19 @@ class Stub:
 
     def remember(self, remembers: bool) -> None:
         """Makes it forget what came, and remember items from now on or not."""
-        self._ask({"do": _REMEMBER, "remembers": remembers})
+        self._ask({"do": "remember", "remembers": remembers})
 
     def counts(self) -> dict[str, int]:
         """Returns the calls since it last forgot, by operation."""
-        return {name: int(count) for name, count in self._ask({"do": _COUNTS}).items()}
+        return {name: int(count) for name, count in self._ask({"do": "counts"}).items()}
+
+    def taken(self, operation: str) -> dict[str, int]:
+        """Returns how often each delivery was taken by PutEvents or SendMessage since it last forgot."""
+        return {name: int(times) for name, times in self._ask({"do": "taken"})[operation].items()}
+
+    def behave(self, behaviours: Mapping[str, Behaviour]) -> None:
+        """Makes it meet the calls of these operations so from now on, and answer all others."""
+        self._ask({"do": "behave", "behaviours": behaviours})
 
     def _ask(self, order: Mapping[str, Any]) -> dict[str, Any]:
         assert self._process.stdin
@@ -172,6 +213,14 @@ async def serve(services: Services, reader: asyncio.StreamReader, writer: asynci
         while True:
             request = await wire.read_request(reader)
             operation = request.headers["x-amz-target"].rpartition(".")[2]
+            behaviour = services.behaviours.get(operation, Behaviour.ANSWERS)
+            if behaviour is Behaviour.SILENT:
+                services.counts[operation] += 1
+                while await reader.read(wire.MAX_BYTES):
+                    pass
+                return
+            if behaviour is Behaviour.SLOW:
+                await asyncio.sleep(SLOW_SECONDS)
             try:
                 status, body = services.answer(operation, json.loads(request.body))
             except KeyError:
@@ -181,6 +230,8 @@ async def serve(services: Services, reader: asyncio.StreamReader, writer: asynci
                 headers["x-amzn-errortype"] = body["__type"]
             writer.write(wire.response(status, json.dumps(body).encode(), headers))
             await writer.drain()
+            if behaviour is Behaviour.HANGS_UP:
+                return
     except (wire.Lost, ConnectionError, ssl.SSLError):
         pass
     finally:
@@ -257,11 +308,19 @@ async def main(folder: Path) -> None:
     _say({"url": f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}"})
     while line := await orders.readline():
         order = json.loads(line)
-        if order["do"] == _REMEMBER:
-            services.remember(order["remembers"])
-            _say({})
-        else:
-            _say(services.counts)
+        match order["do"]:
+            case "remember":
+                services.remember(order["remembers"])
+                _say({})
+            case "behave":
+                services.behaviours = {
+                    operation: Behaviour(behaviour) for operation, behaviour in order["behaviours"].items()
+                }
+                _say({})
+            case "taken":
+                _say(services.taken)
+            case _:
+                _say(services.counts)
     listener.close()
 
 

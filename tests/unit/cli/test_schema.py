@@ -55,7 +55,6 @@ def frozen(annotation: Any, default: Any = ..., config: ConfigDict = OPEN) -> st
             },
         ),
     ],
-    ids=str,
 )
 @pytest.mark.parametrize("required", [True, False])
 def test_a_model_is_a_dictionary_in_the_cores_words(
@@ -119,7 +118,6 @@ def anything(value: object) -> object:
         (str, ..., ConfigDict(extra="forbid", strict=True)),
         (str, ..., OPEN | ConfigDict(str_strip_whitespace=True)),
     ],
-    ids=str,
 )
 def test_what_would_be_lost_is_refused(annotation: Any, default: Any, config: ConfigDict) -> None:
     with pytest.raises(schema.CanNotBeFrozen):
