@@ -56,7 +56,7 @@ _OpenObject = Annotated[dict[str, Any] | None, _BlankAsNone]  # several shapes, 
 
 class _Wire(BaseModel):
     # Strict: a number sent as a string is a mistake to be seen, not to be mended in silence.
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    model_config = ConfigDict(extra="allow", strict=True)
 
 
 class Answer(_Wire):
