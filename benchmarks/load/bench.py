@@ -106,14 +106,14 @@ class Behind:
         sent = self.generator.send(connections, seconds=seconds, per_second=per_second)
         cpu = {kind: cpu_of(each) - before[kind] for kind, each in kinds.items()}
         places = [self.stub.taken(place) for place in (PUT_EVENTS, SEND_MESSAGE)]
-        problems = settle(self.generator.run, [sent], *places).problems
+        ledger = settle(self.generator.run, [sent], *places)
         told = level(
             name or self.name,
             connections,
             sent,
             cpu_seconds=cpu,
             processes=len(pids),
-            problems=problems,
+            ledger=ledger,
         )
         return told, sent
 

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bookings.publish import ATTEMPT_SECONDS
+
 from benchmarks.load.deliveries import event_id
 from benchmarks.load.generator import Sent
 
@@ -50,12 +52,15 @@ class Ledger:
     Attributes:
         kept: how many were answered 200.
         lost: of these, the ones that nobody has.
-        doubled: those taken more than once.
+        both_ways: those that the bus and the queue took, once each, after the function had waited for the bus
+            as long as it does: what its fallback is for.
+        doubled: all others that were taken more than once.
         strange: those taken and never sent.
     """
 
     kept: int
     lost: tuple[str, ...]
+    both_ways: tuple[str, ...]
     doubled: tuple[str, ...]
     strange: tuple[str, ...]
 
@@ -73,17 +78,30 @@ def settle(run: str, sent: Iterable[Sent], *taken: Mapping[str, int]) -> Ledger:
     """
     kept: set[str] = set()
     known: set[str] = set()
+    slow: set[str] = set()
     for each in sent:
         kept |= {event_id(run, answer.number) for answer in each.answers if answer.status == OK}
         known |= {event_id(run, answer.number) for answer in each.answers}
+        slow |= {
+            event_id(run, answer.number)
+            for answer in each.answers
+            if answer.function_us >= ATTEMPT_SECONDS * 1e6
+        }
         known |= {event_id(run, number) for number in each.unanswered}
     total: Counter[str] = Counter()
     for place in taken:
         total.update(place)
+    repeated = {name for name, times in total.items() if times > 1}
+    both_ways = {
+        name
+        for name in repeated & slow
+        if total[name] == len([each for each in taken if each.get(name) == 1])
+    }
     return Ledger(
         kept=len(kept),
         lost=tuple(sorted(kept - total.keys())),
-        doubled=tuple(sorted(name for name, times in total.items() if times > 1)),
+        both_ways=tuple(sorted(both_ways)),
+        doubled=tuple(sorted(repeated - both_ways)),
         strange=tuple(sorted(total.keys() - known)),
     )
 
@@ -98,6 +116,7 @@ class Level:
         cpu_ms: that each kind of process took, a delivery.
         processes: execution environments at the end.
         colds: how many deliveries waited for the start of one.
+        both_ways: how many are on the bus and in the queue, as the bus was too slow.
         problems: what is wrong with where the deliveries went; None where that was not asked.
     """
 
@@ -111,6 +130,7 @@ class Level:
     cpu_ms: Mapping[str, float]
     processes: int
     colds: int
+    both_ways: int
     problems: list[str] | None
 
 
@@ -121,9 +141,13 @@ def level(
     *,
     cpu_seconds: Mapping[str, float],
     processes: int = 0,
+    ledger: Ledger | None = None,
     problems: list[str] | None = None,
 ) -> Level:
     """Returns what a stretch came to.
+
+    Args:
+        problems: where there is no ledger by which to tell them.
 
     Raises:
         ValueError: nothing was answered.
@@ -142,5 +166,6 @@ def level(
         cpu_ms={kind: seconds / len(answers) * 1000 for kind, seconds in cpu.items()},
         processes=processes,
         colds=sum(answer.cold for answer in answers),
-        problems=problems,
+        both_ways=len(ledger.both_ways) if ledger else 0,
+        problems=ledger.problems if ledger else problems,
     )

@@ -25,6 +25,7 @@ class Memory:
 
     Attributes:
         after_warm_up: once a fifth of the time was over.
+        samples: all of them, the first one before the load.
         kb_a_minute: by which it grew from then on, by the line through all samples.
     """
 
@@ -33,6 +34,7 @@ class Memory:
     end: float
     most: float
     kb_a_minute: float
+    samples: tuple[float, ...]
 
     @classmethod
     def of(cls, samples: list[float], seconds_apart: float) -> "Memory":
@@ -40,7 +42,7 @@ class Memory:
         warm = samples[warm_from(len(samples)) :]
         times = [number * seconds_apart for number in range(len(warm))]
         slope = statistics.linear_regression(times, warm).slope if len(warm) > 1 else 0.0
-        return cls(samples[0], warm[0], samples[-1], max(samples), slope * _KB_A_MINUTE)
+        return cls(samples[0], warm[0], samples[-1], max(samples), slope * _KB_A_MINUTE, tuple(samples))
 
 
 def warm_from(samples: int) -> int:
@@ -75,6 +77,10 @@ class Soak:
     @property
     def deliveries(self) -> int:
         return sum(window.deliveries for window in self.windows)
+
+    @property
+    def both_ways(self) -> int:
+        return sum(level.both_ways for level in self.levels)
 
 
 def soak(front: Behind, seconds: float, said: Callable[[str], None]) -> Soak:

@@ -102,6 +102,15 @@ def test_a_delivery_that_was_taken_twice_is_told(taken: tuple[dict[str, int], ..
     assert settle(RUN, [sent(an_answer(0))], *taken).doubled == (event_id(RUN, 0),)
 
 
+def test_what_the_fallback_took_because_the_bus_was_too_slow_is_explained() -> None:
+    slow = an_answer(0)._replace(function_us=900_000)
+    ledger = settle(RUN, [sent(slow)], ids(0), ids(0))
+    assert (ledger.both_ways, ledger.doubled, ledger.problems) == ((event_id(RUN, 0),), (), [])
+    twice_on_the_bus = {event_id(RUN, 0): 2}
+    assert settle(RUN, [sent(slow)], twice_on_the_bus).doubled == (event_id(RUN, 0),)
+    assert settle(RUN, [sent(slow)], twice_on_the_bus, ids(0)).doubled == (event_id(RUN, 0),)
+
+
 def test_a_delivery_that_was_refused_or_not_answered_may_have_been_taken_or_not() -> None:
     found = [sent(an_answer(0, status=503), an_answer(1, status=503), unanswered=(2, 3))]
     assert settle(RUN, found, ids(1, 2)).problems == []
@@ -669,9 +678,11 @@ def test_a_window_holds_the_deliveries_of_its_slices() -> None:
 # ── the report ───────────────────────────────────────────────────────────────────────────────────────────
 
 LATENCY = Latency(1.0, 2.0, 3.0, 4.0)
-FINE = Level("ours: webhook", 4, 500.0, LATENCY, LATENCY, {200: 9}, 0, {"function": 2.0}, 4, 0, [])
+FINE = Level("ours: webhook", 4, 500.0, LATENCY, LATENCY, {200: 9}, 0, {"function": 2.0}, 4, 0, 0, [])
 CASE = Case(Hole.MUTE, (Service.EVENTS,), 8, Stage.FIRST, {200: 8}, 0, 0.9, 4.0)
-SOAK = Soak(60.0, [Window(0, 6_000, LATENCY)], [Memory(50, 51, 51, 52, 0.1)], [FINE], ended=False)
+SOAK = Soak(
+    60.0, [Window(0, 6_000, LATENCY)], [Memory(50, 51, 51, 52, 0.1, (50, 51, 52, 51))], [FINE], ended=False
+)
 START = ColdStart(Hole.SILENT, 200, 400.0, 900.0, in_queue=True)
 
 
