@@ -22,6 +22,7 @@ MAX_CONNECTING = 8  # threads that hang in it, of one connection; with so many, 
 
 _CHUNK_BYTES = 1 << 16
 _ROOTS = Path(__file__).with_name("roots.pem")
+_HEX_DIGITS = b"0123456789ABCDEFabcdef"
 
 
 class NoAnswer(BookingsError):
@@ -74,19 +75,20 @@ class Connection:
         if self._socket is not None and not _is_open(self._socket):
             self.close()
         kept = self._socket = self._socket or self._connected(deadline)
+        reader = _Reader(kept, deadline)
         try:
             _send(kept, request, deadline)
-            response = _Reader(kept, deadline).response()
-        except NoAnswer:
-            self.close()
-            raise
+            response = reader.response()
         except TimeoutError:
             self.close()
             raise NoAnswer("no answer in time") from None
         except (OSError, ValueError) as error:
             self.close()
             raise NoAnswer(type(error).__name__) from None
-        if response.headers.get("connection", "").lower() == "close":
+        except BaseException:  # the rest of this answer must not be taken for the next one
+            self.close()
+            raise
+        if reader.has_more or response.headers.get("connection", "").lower() == "close":
             self.close()
         return response
 
@@ -117,7 +119,11 @@ class Connection:
         if not self._connecting.acquire(blocking=False):
             raise NoAnswer("too many connections are being made")
         attempt = _Attempt(self._address, left, self._connecting.release)
-        threading.Thread(target=attempt.run, name="aws-connect", daemon=True).start()
+        try:
+            threading.Thread(target=attempt.run, name="aws-connect", daemon=True).start()
+        except RuntimeError:
+            self._connecting.release()
+            raise NoAnswer("no thread to connect in") from None
         return attempt.result(left)
 
 
@@ -168,15 +174,17 @@ def _made(address: Address, seconds: float) -> socket.socket:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not address.secure:
             return plain
-        return trust.context().wrap_socket(plain, server_hostname=address.host)
-    except ssl.SSLCertVerificationError:
-        plain.close()
-        if not trust.widen():
-            raise
-        return _made(address, seconds)
+        context = trust.context()
+        try:
+            return context.wrap_socket(plain, server_hostname=address.host)
+        except ssl.SSLCertVerificationError:
+            if not trust.widen(context):
+                raise
     except BaseException:
         plain.close()
         raise
+    plain.close()
+    return _made(address, seconds)
 
 
 class Trust:
@@ -187,29 +195,33 @@ class Trust:
     Source: "Amazon Trust Services Repository", https://www.amazontrust.com/repository, read in November 2026.
     """
 
-    def __init__(self, roots: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, roots: Path) -> None:
         self._roots = roots
-        self._environment = environment
         self._context: ssl.SSLContext | None = None
         self._may_widen = True
+        self._lock = threading.Lock()
 
     def context(self) -> ssl.SSLContext:
-        if self._context is None:
-            own = self._environment.get("AWS_CA_BUNDLE")
-            self._may_widen = not own
-            self._context = ssl.create_default_context(cafile=own or self._roots)
-        return self._context
+        with self._lock:
+            if self._context is None:
+                own = os.environ.get("AWS_CA_BUNDLE")
+                self._may_widen = not own
+                self._context = ssl.create_default_context(cafile=own or self._roots)
+            return self._context
 
-    def widen(self) -> bool:
-        """Trusts what the system trusts from now on; returns whether that is more than before."""
-        if not self._may_widen:
-            return False
-        self._may_widen = False
-        self._context = ssl.create_default_context()
-        return True
+    def widen(self, tried: ssl.SSLContext) -> bool:
+        """Trusts what the system trusts from now on; returns whether that is more than was tried."""
+        with self._lock:
+            if tried is not self._context:
+                return True  # another connection has found out at the same time
+            if not self._may_widen:
+                return False
+            self._may_widen = False
+            self._context = ssl.create_default_context()
+            return True
 
 
-trust = Trust(_ROOTS, os.environ)
+trust = Trust(_ROOTS)
 
 
 def _is_open(kept: socket.socket) -> bool:
@@ -257,6 +269,11 @@ class _Reader:
         self._read = b""
         self._begun = False
 
+    @property
+    def has_more(self) -> bool:
+        """Whether something has come behind the answer, which nobody asked for."""
+        return bool(self._read)
+
     def response(self) -> Response:
         while True:
             status, headers = self._head()
@@ -267,7 +284,7 @@ class _Reader:
         head = self._until(b"\r\n\r\n", MAX_HEAD_BYTES).decode("latin-1")
         first, *lines = head.split("\r\n")
         version, status, *_ = first.split(" ", 2)
-        if version != "HTTP/1.1" or len(status) != 3:  # noqa: PLR2004 - digits
+        if version != "HTTP/1.1" or len(status) != 3 or not status.isdigit():  # noqa: PLR2004 - digits
             raise ValueError("not an answer of HTTP/1.1")
         headers = {}
         for line in lines:
@@ -278,17 +295,21 @@ class _Reader:
     def _body(self, headers: Mapping[str, str]) -> bytes:
         if "chunked" in headers.get("transfer-encoding", "").lower():
             return self._chunked()
-        return self._exactly(int(headers.get("content-length", "")))
+        length = headers.get("content-length", "")
+        if not length.isdigit():  # int takes signs and underscores too
+            raise ValueError("not a length")
+        return self._exactly(int(length))
 
     def _chunked(self) -> bytes:
         chunks = []
         left = MAX_BODY_BYTES
-        while size := int(self._until(b"\r\n", MAX_HEAD_BYTES).split(b";")[0], 16):
+        while size := _chunk_size(self._until(b"\r\n", MAX_HEAD_BYTES)):
             left -= size
             if left < 0:
                 raise ValueError("too long an answer")
             chunks.append(self._exactly(size))
-            self._until(b"\r\n", 2)
+            if self._exactly(2) != b"\r\n":
+                raise ValueError("not a chunk")
         while self._until(b"\r\n", MAX_HEAD_BYTES):
             pass  # headers after the body
         return b"".join(chunks)
@@ -303,8 +324,8 @@ class _Reader:
         return part
 
     def _exactly(self, size: int) -> bytes:
-        if not 0 <= size <= MAX_BODY_BYTES:
-            raise ValueError("not a length")
+        if size > MAX_BODY_BYTES:
+            raise ValueError("too long an answer")
         if len(self._read) < size:
             parts = [self._read]
             missing = size - len(self._read)
@@ -327,3 +348,10 @@ class _Reader:
             raise HungUp("the connection was closed") from None
         self._begun = True
         return part
+
+
+def _chunk_size(line: bytes) -> int:
+    size = line.partition(b";")[0].rstrip()
+    if size.strip(_HEX_DIGITS):  # int takes signs, underscores and 0x too
+        raise ValueError("not the size of a chunk")
+    return int(size, 16)
