@@ -5,7 +5,8 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -62,6 +63,12 @@ class Peer:
     def wait_for_the_end(self) -> None:
         """Does nothing until the test is over."""
         self._service.over.wait(PATIENCE_SECONDS)
+
+    def ticks(self) -> Iterator[None]:
+        """Yields a hundred times a second, until the test is over or patience is."""
+        gives_up_at = time.monotonic() + PATIENCE_SECONDS
+        while not self._service.over.wait(0.01) and time.monotonic() < gives_up_at:
+            yield
 
     def _receive(self) -> None:
         part = self.socket.recv(1 << 16)

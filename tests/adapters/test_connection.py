@@ -207,20 +207,20 @@ def silent(peer: Peer) -> None:
 def trickling(peer: Peer) -> None:
     peer.request()
     peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
-    while not peer._service.over.wait(0.01):
+    for _ in peer.ticks():
         peer.send(b"x")
 
 
 def announcing(peer: Peer) -> None:
     peer.request()
-    while not peer._service.over.wait(0.01):
+    for _ in peer.ticks():
         peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 def endless_trailers(peer: Peer) -> None:
     peer.request()
     peer.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n")
-    while not peer._service.over.wait(0.01):
+    for _ in peer.ticks():
         peer.send(b"a: b\r\n")
 
 
@@ -315,7 +315,6 @@ def test_connections_that_hang_are_bounded_and_hinder_no_other(names: HangingNam
 
 
 def test_a_handshake_that_never_ends_is_given_up_in_time(tls: ssl.SSLContext) -> None:
-    # failure matrix: 13
     with (
         RawService(lambda peer: peer.wait_for_the_end()) as service,
         given_up("no connection in time"),
@@ -587,7 +586,6 @@ def test_a_connection_whose_end_can_not_be_told_is_over_all_the_same(monkeypatch
 
 
 def test_an_answer_shows_no_body_where_it_is_printed() -> None:
-    # failure matrix: 43
     assert repr(Response(200, {}, CANARY)) == "Response(status=200, headers={})"
 
 

@@ -201,6 +201,5 @@ def test_a_signature_is_made_with_the_key_that_aws_publishes_as_its_example() ->
 
 
 def test_credentials_show_no_secret_where_they_are_printed() -> None:
-    # failure matrix: 43
     shown = repr(Credentials("AKIDEXAMPLE", "canary-of-the-key", "canary-of-the-token"))
     assert shown == "Credentials(access_key='AKIDEXAMPLE')"
