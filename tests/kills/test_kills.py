@@ -107,8 +107,8 @@ def test_a_call_that_the_strict_services_do_not_know_ends_the_run(
     artefact: Artefact, seed: int, tmp_path: Path
 ) -> None:
     planted = artefact.copied_to(tmp_path / "planted")
-    planted.replace("bookings/aws/table.py", "self._client.put_item(", "self._client.update_item(")
-    planted.replace("bookings/aws/table.py", "Item=item,", "Key={'booking_id': item['booking_id']},")
+    planted.replace("bookings/aws/table.py", '"PutItem",', '"UpdateItem",')
+    planted.replace("bookings/aws/table.py", '"Item": item,', '"Key": {"booking_id": item["booking_id"]},')
     with pytest.raises(Stuck, match="the faked AWS failed: NotImplementedError: UpdateItem"):
         asyncio.run(run(planted, kills=KILLS, seed=seed))
 
