@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from bookings.aws.client import ErrorAnswer
-from bookings.aws.connection import NoAnswer
+from bookings.aws.wire import NoAnswer
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
@@ -27,7 +27,8 @@ class BotoClient:
         try:
             answer = getattr(self._client, xform_name(operation))(**parameters)
         except ClientError as error:
-            raise ErrorAnswer(str(error.response.get("Error", {}).get("Code")), error.response) from None
+            code = error.response.get("Error", {}).get("Code", "unknown")
+            raise ErrorAnswer(str(code), error.response) from None
         except ParamValidationError:
             # The service would say this, had boto3 asked it.
             raise ErrorAnswer("ValidationException") from None

@@ -16,16 +16,32 @@ RELEASE_SECONDS = 10.0  # a silent call ends by then, even if a test forgets to 
 
 
 class Misbehaviour(Enum):
+    BREAK_OFF = "closes the connection in the middle of an answer"
     HANG_UP = "closes the connection without an answer"
     SILENT = "takes the request and says nothing"
 
 
 @dataclass
 class Reply:
-    """An answer in the protocol of AWS's JSON services."""
+    """An answer in the protocol of AWS's JSON services; a body of bytes is sent as it is."""
 
-    body: dict[str, Any] = field(default_factory=dict)
+    body: Any = field(default_factory=dict)
     status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def content(self) -> bytes:
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request as it came; names of headers in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
 
 
 Answer = Callable[[str, dict[str, Any]], Reply | Misbehaviour]
@@ -33,10 +49,16 @@ Answer = Callable[[str, dict[str, Any]], Reply | Misbehaviour]
 
 
 class Service:
-    """Serves one answer function until its `with` block ends; `calls` are those that came, in order."""
+    """Serves one answer function until its `with` block ends.
+
+    Attributes:
+        calls: those that came, in order: operation and input.
+        received: the same as the requests that they were.
+    """
 
     def __init__(self, answer: Answer) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.received: list[Received] = []
         self._closing = threading.Event()
         service = self
 
@@ -45,21 +67,30 @@ class Service:
             disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
-                content = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                raw = self.rfile.read(int(self.headers["content-length"]))
+                content = json.loads(raw)
                 operation = self.headers["x-amz-target"].rpartition(".")[2]
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                service.received.append(Received(self.command, self.path, headers, raw))
                 service.calls.append((operation, content))
                 reply = answer(operation, content)
                 if reply is Misbehaviour.SILENT:
                     service._closing.wait(RELEASE_SECONDS)
+                if reply is Misbehaviour.BREAK_OFF:
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{")
                 if isinstance(reply, Misbehaviour):
                     self.close_connection = True
                     return
-                body = json.dumps(reply.body).encode()
-                self.send_response(reply.status)
-                self.send_header("content-type", "application/x-amz-json-1.1")
-                self.send_header("content-length", str(len(body)))
+                said = {
+                    "date": self.date_time_string(),
+                    "content-type": "application/x-amz-json-1.1",
+                    "content-length": str(len(reply.content)),
+                } | reply.headers
+                self.send_response_only(reply.status)
+                for name, value in said.items():
+                    self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(reply.content)
 
             def log_message(self, *_: object) -> None:
                 """Keeps the tests' output clean."""

@@ -182,3 +182,24 @@ def test_a_function_that_starts_with_a_setting_missing_answers_503(
         assert "EVENT_BUS_ARN is not set" in process.output()
     assert "EVENT_BUS_ARN" not in json.dumps(answer)
     assert services.called() == []
+
+
+def test_a_function_that_starts_without_credentials_answers_503_and_shows_none(
+    services: Services, tmp_path: Path
+) -> None:
+    # failure matrix: 49
+    half = {
+        "AWS_ACCESS_KEY_ID": "AKIACANARY",
+        "AWS_SECRET_ACCESS_KEY": "",
+        "AWS_SESSION_TOKEN": "canary-token",
+    }
+    with FunctionProcess("webhook", services.environment() | half, tmp_path / "log") as process:
+        answer, _ = process.invoke(http_event(raw()))
+        output = process.output()
+    assert answer["statusCode"] == 503
+    assert "AWS_SECRET_ACCESS_KEY is not set" in output
+    for text in ("AWS_SECRET_ACCESS_KEY", "AKIACANARY", "canary-token"):
+        assert text not in json.dumps(answer)
+    assert "AKIACANARY" not in output
+    assert "canary-token" not in output
+    assert services.called() == []

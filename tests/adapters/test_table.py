@@ -10,7 +10,6 @@ from typing import Any
 import boto3
 import pytest
 from bookings.announce import Change
-from bookings.aws.connection import NoAnswer
 from bookings.aws.table import (
     MAX_ITEM_BYTES,
     DynamoDBBookingStore,
@@ -20,6 +19,7 @@ from bookings.aws.table import (
     parse_change,
     parse_item,
 )
+from bookings.aws.wire import NoAnswer
 from bookings.booking import Booking, Kind, Status, Tombstone, event_time_text
 from bookings.clock import SystemClock
 from bookings.counts import Count

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from bookings.announce import Change
 from bookings.aws.bus import MAX_ENTRIES, MAX_ENTRY_BYTES, EventBridgeBus
-from bookings.aws.connection import NoAnswer
 from bookings.aws.queues import MAX_MESSAGE_BYTES, SQSHandlerQueues, SQSQueue, SQSRedelivery
 from bookings.aws.secret import SecretsManagerSecret
 from bookings.aws.table import (
@@ -21,6 +20,7 @@ from bookings.aws.table import (
     parse_change,
     parse_item,
 )
+from bookings.aws.wire import NoAnswer
 from bookings.booking import Booking, Tombstone
 from bookings.domain_events import Snapshot
 from bookings.envelope import Envelope, parse_message

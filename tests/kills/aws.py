@@ -1,8 +1,8 @@
 """A faked AWS in a process of its own: the strict services behind one address, over real sockets.
 
-boto3 comes in by HTTP, told apart by its access key, which names the execution environment. Whoever started
-the process orders by lines of JSON on standard input and is answered on standard output; when the input ends,
-it ends.
+The functions come in by HTTP, told apart by their access key, which names the execution environment. Whoever
+started the process orders by lines of JSON on standard input and is answered on standard output; when the
+input ends, it ends.
 """
 
 import asyncio

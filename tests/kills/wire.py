@@ -1,4 +1,4 @@
-"""HTTP/1.1 as far as the runtime client and boto3 speak it, over asyncio's streams."""
+"""HTTP/1.1 as far as the runtime client and the functions speak it, over asyncio's streams."""
 
 import asyncio
 import base64

@@ -6,7 +6,6 @@ lines of JSON on standard input; says on standard output what became of its chil
 alone: without `site` and without the folder it stands in, so it imports nothing of the tests.
 """
 
-import functools
 import gc
 import importlib
 import json
@@ -24,14 +23,9 @@ _PRELOADED = (
     "aws_lambda_powertools.utilities.batch",
     "aws_lambda_powertools.utilities.data_classes.sqs_event",
     "aws_lambda_powertools.utilities.typing",
-    "boto3.dynamodb.types",
-    "boto3.session",
-    "botocore.client",
-    "botocore.httpsession",
-    "botocore.retries.standard",
-    "concurrent.futures.thread",
     "simplejson",
     "snapshot_restore_py",
+    "ssl",
 )
 
 
@@ -122,21 +116,9 @@ class Zygote:
 
 
 def preload() -> None:
-    """Imports what is not ours, and reads botocore's data once: each child would read it anew."""
+    """Imports what is not ours: each child would do it anew."""
     for module in _PRELOADED:
         importlib.import_module(module)
-    from botocore import loaders  # noqa: PLC0415 - found only on the artefact's path
-
-    for method in ("exists", "load_file"):
-        read_once = functools.cache(getattr(loaders.JSONFileLoader(), method))
-        setattr(loaders.JSONFileLoader, method, staticmethod(read_once))
-    loader = loaders.create_loader()
-    loader.list_available_services("service-2")
-    for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
-        loader.load_data(name)
-    for service in ("dynamodb", "events", "secretsmanager", "sqs"):
-        for kind in ("service-2", "endpoint-rule-set-1"):
-            loader.load_service_model(service, kind)
     gc.collect()
     gc.freeze()  # what all children share stays shared
 

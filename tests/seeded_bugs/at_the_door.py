@@ -5,8 +5,11 @@ from tests.seeded_bugs.bugs import Replace, SeededBug, by_tests
 ANSWER_BUDGET = "layers/runtime/bookings/clock.py"
 BODY = "layers/runtime/bookings/zoom/body.py"
 BUS = "layers/runtime/bookings/aws/bus.py"
-CALLS = "layers/runtime/bookings/aws/calls.py"
+BOTO_CLIENT = "cli/boto_client.py"
 CHALLENGE = "layers/runtime/bookings/zoom/challenge.py"
+CLIENT = "layers/runtime/bookings/aws/client.py"
+CONNECTING = "layers/runtime/bookings/aws/connecting.py"
+CONNECTION = "layers/runtime/bookings/aws/connection.py"
 DELIVERY = "layers/runtime/bookings/zoom/delivery.py"
 ERRORS = "layers/runtime/bookings/errors.py"
 EVENTS = "layers/runtime/bookings/zoom/events.py"
@@ -19,6 +22,7 @@ SECRETS = "layers/runtime/bookings/live_secrets.py"
 SIGNATURE = "layers/runtime/bookings/zoom/signature.py"
 BOOTSTRAP = "layers/runtime/bookings/bootstrap.py"
 WEBHOOK = "functions/webhook/app.py"
+WIRE = "layers/runtime/bookings/aws/wire.py"
 
 
 def _first_field(of: str, ends: str) -> str:
@@ -82,6 +86,8 @@ _OF_DURABILITY = (
         caught_by=by_tests(
             "adapters/test_handlers.py::test_a_missing_setting_is_a_503_named_in_the_log",
             "adapters/test_runtime_client.py::test_a_function_that_starts_with_a_setting_missing_answers_503",
+            "adapters/test_runtime_client.py::"
+            "test_a_function_that_starts_without_credentials_answers_503_and_shows_none",
             "unit/functions/test_webhook.py::test_an_exception_at_any_line_is_answered_503_or_escapes",
             "unit/functions/test_webhook.py::test_an_unexpected_error_is_answered_503_without_detail",
         ),
@@ -188,21 +194,52 @@ _OF_DURABILITY = (
         ),
     ),
     SeededBug(
-        name="a-call-may-take-twice-its-time",
+        name="a-call-may-take-longer-than-its-time",
         why="A slow answer is better than none.",
         rows=(11, 13, 30),
         replacements=(
             Replace(
-                CALLS,
-                "        future = self._pool.submit(call)\n",
-                "        timeout_seconds *= 2\n        future = self._pool.submit(call)\n",
+                CLIENT,
+                'float("inf") if timeout_seconds is None else time.monotonic() + timeout_seconds\n',
+                'float("inf") if timeout_seconds is None else time.monotonic() + 40 * timeout_seconds\n',
             ),
         ),
         caught_by=by_tests(
-            "adapters/test_calls.py::test_a_call_that_hangs_is_given_up_in_time",
+            "adapters/test_client.py::test_a_call_ends_in_its_time_whatever_its_attempts_may_take",
             "adapters/test_bus.py::test_a_silent_bus_is_given_up_within_the_time_of_the_publication",
             "adapters/test_queues.py::test_a_silent_queue_is_given_up_in_time",
             "adapters/test_secret.py::test_a_silent_secrets_manager_is_given_up_in_time",
+        ),
+    ),
+    SeededBug(
+        name="each-part-of-an-answer-has-a-time-of-its-own",
+        why="A socket has a time-out, and what comes is not late.",
+        rows=(13,),
+        replacements=(
+            Replace(
+                WIRE,
+                "        left = self._deadline - time.monotonic()\n",
+                "        left = max(0.1, self._deadline - time.monotonic())\n",
+            ),
+        ),
+        caught_by=by_tests(
+            "adapters/test_connection.py::test_an_answer_is_waited_for_as_a_whole_and_no_longer"
+        ),
+    ),
+    SeededBug(
+        name="a-name-is-looked-up-for-as-long-as-it-takes",
+        why="A connection has a time-out; that the look-up before it has none is not seen.",
+        rows=(13,),
+        replacements=(
+            Replace(
+                CONNECTING,
+                "        if not self._ended.wait(seconds):\n",
+                "        if not self._ended.wait():\n",
+            ),
+        ),
+        caught_by=by_tests(
+            "adapters/test_connection.py::"
+            "test_a_name_that_can_not_be_looked_up_is_given_up_in_time_and_what_comes_late_is_closed",
         ),
     ),
     SeededBug(
@@ -231,14 +268,14 @@ _OF_DURABILITY = (
             47,
         ),
         replacements=(
-            Replace(CALLS, '    "InvalidAttributeValue",\n', '    "AccessDeniedException",\n'),
-            Replace(CALLS, '    "InvalidMessageContents",\n', '    "KMSAccessDeniedException",\n'),
+            Replace(CLIENT, '    "InvalidAttributeValue",\n', '    "AccessDeniedException",\n'),
+            Replace(CLIENT, '    "InvalidMessageContents",\n', '    "KMSAccessDeniedException",\n'),
         ),
         caught_by=by_tests(
             "adapters/test_bus.py::test_a_call_that_fails_as_a_whole_is_told_by_its_code",
             "adapters/test_table.py::test_a_failed_write_is_told_by_its_code_alone",
             "adapters/test_secret.py::test_a_secret_that_can_not_be_read_is_unavailable_in_both_versions",
-            "adapters/test_calls.py::test_an_error_code_says_whether_trying_again_is_of_use",
+            "adapters/test_client.py::test_an_error_code_says_whether_trying_again_is_of_use",
             "adapters/test_handlers.py::test_a_table_that_is_down_makes_a_record_come_back_later_each_time",
         ),
     ),
@@ -702,7 +739,7 @@ _OF_SECRETS = (
         name="what-is-not-there-is-the-callers-fault",
         why="Not found is a 4xx.",
         rows=(11, 14, 30),
-        replacements=(Replace(CALLS, '    "MessageTooLong",\n', '    "ResourceNotFoundException",\n'),),
+        replacements=(Replace(CLIENT, '    "MessageTooLong",\n', '    "ResourceNotFoundException",\n'),),
         caught_by=by_tests(
             "adapters/test_secret.py::test_a_secret_that_is_gone_is_unavailable",
             "adapters/test_bus.py::test_a_call_that_fails_as_a_whole_is_told_by_its_code",
@@ -1139,23 +1176,51 @@ _OF_BODIES = (
         rows=(22, 30, 39, 43, 47),
         replacements=(
             Replace(
-                CALLS, "    except ParamValidationError:\n", "    except ParamValidationError as error:\n"
+                CLIENT,
+                "        super().__init__(code)\n",
+                '        super().__init__(f"{code}: {answer}")\n',
             ),
-            Replace(CALLS, 'f"{service}: not a request it takes"', 'f"{service}: {error}"'),
             Replace(
-                CALLS,
-                'raise ServiceUnavailable(f"{service}: {code}", answered=True)',
+                CLIENT,
+                'raise RefusedByService(f"{service}: {error.code}")',
+                'raise RefusedByService(f"{service}: {error}")',
+            ),
+            Replace(
+                CLIENT,
+                'raise ServiceUnavailable(f"{service}: {error.code}", answered=True)',
                 'raise ServiceUnavailable(f"{service}: {error}", answered=True)',
             ),
-            Replace(CALLS, 'f"{service}: {type(error).__name__}"', 'f"{service}: {error}"'),
+            Replace(CONNECTION, "NoAnswer(type(error).__name__) from", "NoAnswer(str(error)) from"),
+            Replace(BOTO_CLIENT, "NoAnswer(type(error).__name__)", "NoAnswer(str(error))"),
+            Replace(
+                BOTO_CLIENT,
+                "        except ParamValidationError:\n",
+                "        except ParamValidationError as error:\n",
+            ),
+            Replace(BOTO_CLIENT, 'ErrorAnswer("ValidationException")', "ErrorAnswer(str(error))"),
         ),
         caught_by=by_tests(
-            "adapters/test_calls.py::test_a_service_out_of_reach_is_told_by_the_kind_of_failure_alone",
-            "adapters/test_calls.py::test_a_request_that_botocore_itself_refuses_is_never_tried_again",
+            "adapters/test_client.py::test_nothing_of_what_a_service_says_is_in_an_error",
+            "adapters/test_connection.py::"
+            "test_what_is_no_answer_is_told_by_its_kind_alone_and_ends_the_connection",
+            "unit/cli/test_boto_client.py::"
+            "test_an_error_has_its_code_and_what_else_it_says_but_repeats_nothing",
+            "unit/cli/test_boto_client.py::test_a_service_out_of_reach_is_told_by_the_kind_of_failure_alone",
+            "unit/cli/test_boto_client.py::test_a_request_that_boto3_itself_refuses_is_never_tried_again",
             "adapters/test_table.py::test_a_failed_write_is_told_by_its_code_alone",
             "adapters/test_queues.py::test_a_message_that_is_not_taken_is_told_by_its_code",
             "adapters/test_secret.py::test_a_secret_that_can_not_be_read_is_unavailable_in_both_versions",
             "adapters/test_canaries.py::test_what_a_service_says_is_not_repeated",
+        ),
+    ),
+    SeededBug(
+        name="a-code-is-whatever-stands-in-its-place",
+        why="A service's codes are names, and anything else never stood there.",
+        rows=(43,),
+        replacements=(Replace(CLIENT, "code if re.fullmatch(_CODE, code) else", "code if code else"),),
+        caught_by=by_tests(
+            "adapters/test_client.py::test_where_boto3_fails_over_an_error_ours_has_its_status",
+            "adapters/test_client.py::test_a_code_in_a_header_that_is_none_is_not_told",
         ),
     ),
     SeededBug(

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from bookings import bootstrap, envelope, receive, record
 from bookings.aws import table
 from bookings.aws.client import ErrorAnswer, again_if_hung_up
-from bookings.aws.connection import HungUp, NoAnswer
+from bookings.aws.wire import HungUp, NoAnswer
 from bookings.counts import Count
 from bookings.zoom import body, delivery
 from greenlet import getcurrent

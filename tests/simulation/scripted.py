@@ -17,9 +17,9 @@ from bookings.announce import Announced, Announcer, StreamRecord
 from bookings.answers import Answer
 from bookings.aws.bus import EventBridgeBus
 from bookings.aws.client import ErrorAnswer, again_if_hung_up
-from bookings.aws.connection import HungUp, NoAnswer
 from bookings.aws.queues import SQSHandlerQueues, SQSQueue
 from bookings.aws.table import DynamoDBBookingStore, parse_change
+from bookings.aws.wire import HungUp, NoAnswer
 from bookings.batch import RecordBatch
 from bookings.counts import Count
 from bookings.live_secrets import LiveSecrets

@@ -79,11 +79,26 @@ def test_a_use_case_knows_no_technology_but_the_batch_of_powertools(name: str) -
 
 
 @pytest.mark.parametrize("name", sorted(SOURCES))
-def test_only_the_adapters_know_boto3_and_only_bootstrap_knows_the_adapters(name: str) -> None:
-    adapter = name.startswith("bookings.aws")
-    assert adapter or not FOREIGN[name] & {"boto3", "botocore"}
-    knows_adapters = any(each.startswith("bookings.aws") for each in OURS[name])
-    assert not knows_adapters or adapter or name == "bookings.bootstrap"
+def test_nothing_knows_boto3_and_only_bootstrap_knows_the_adapters(name: str) -> None:
+    assert not FOREIGN[name] & {"boto3", "botocore"}
+    known = {each for each in OURS[name] if each.startswith("bookings.aws")}
+    assert not known or name.startswith("bookings.aws") or name == "bookings.bootstrap"
+
+
+WIRE = {f"bookings.aws.{name}" for name in ("client", "connecting", "connection", "sigv4", "wire")}
+
+
+@pytest.mark.parametrize("name", sorted(WIRE))
+def test_how_aws_is_called_knows_no_service_and_no_booking(name: str) -> None:
+    assert FOREIGN[name] == set()
+    assert OURS[name] <= WIRE | {"bookings.errors", "bookings.services", "bookings.settings"}
+
+
+def test_only_the_client_knows_the_wire_and_only_adapters_and_bootstrap_know_the_client() -> None:
+    knowing = {each: {name for name in SOURCES if each in OURS[name]} for each in WIRE}
+    assert knowing["bookings.aws.connection"] == knowing["bookings.aws.sigv4"] == {"bookings.aws.client"}
+    outside = {name for name in knowing["bookings.aws.client"] if not name.startswith("bookings.aws")}
+    assert outside == {"bookings.bootstrap"}
 
 
 def test_the_booking_is_pure_standard_library() -> None:
@@ -243,6 +258,6 @@ def test_a_function_imports_nothing_that_only_others_need(factory: str) -> None:
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
     modules = set(run.stdout.split())
-    assert (NOT_NEEDED[factory] | {"boto3", "botocore"}) & modules == set()
+    assert (NOT_NEEDED[factory] | {"boto3", "botocore.client"}) & modules == set()
     # Its compiled core is loaded by itself, see zoom/compiled.py.
     assert {each for each in modules if each.partition(".")[0] in {"pydantic", "pydantic_core"}} == set()

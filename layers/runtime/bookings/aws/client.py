@@ -15,10 +15,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bookings.aws.connection import Address, Connection, HungUp, NoAnswer, Response
+from bookings.aws.connecting import Address
+from bookings.aws.connection import Connection
 from bookings.aws.sigv4 import Credentials, Signer
+from bookings.aws.wire import HungUp, NoAnswer, Response
 from bookings.errors import BookingsError
 from bookings.services import RefusedByService, ServiceUnavailable
+from bookings.settings import SettingsError
 
 # Of an error of the request itself: sent again as it is, it fails again.
 _OWN_FAULT = {
@@ -39,6 +42,7 @@ _TRIED_AGAIN = {
     "LimitExceededException",
     "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException",
+    "ReplicatedWriteConflictException",  # DynamoDB's model says so
     "RequestLimitExceeded",
     "RequestThrottled",
     "RequestThrottledException",
@@ -75,6 +79,10 @@ _DOMAINS = {
 
 # X-Ray's, which also lets Lambda see that functions call each other in a circle.
 _TRACE_ID = re.compile(r"[A-Za-z0-9=;:_,.-]{1,512}")
+
+# Rarely needed, so compiled only then.
+_CODE = r"[A-Za-z0-9._-]{1,128}"
+_OTHER_ENDPOINT = r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?"
 
 
 class ErrorAnswer(BookingsError):
@@ -144,7 +152,7 @@ def client(service: str, *, timeout_seconds: float, attempts: int) -> "Client":
         attempts: in all; what fails in a way that may pass is tried again.
 
     Raises:
-        KeyError: region or credentials are not there.
+        SettingsError: region or credentials are not there, or another endpoint is none.
     """
     return Client(service, os.environ, timeout_seconds=timeout_seconds, attempts=attempts)
 
@@ -160,14 +168,14 @@ class Client:
         self, service: str, environment: Mapping[str, str], *, timeout_seconds: float, attempts: int
     ) -> None:
         described = SERVICES[service]
-        region = environment.get("AWS_REGION") or environment["AWS_DEFAULT_REGION"]
+        region = environment.get("AWS_REGION") or _needed("AWS_DEFAULT_REGION", environment)
         address, host = _endpoint(service, region, environment)
         headers = {"content-type": f"application/x-amz-json-{described.json_version}", "host": host}
         if described.query_errors:
             headers["x-amzn-query-mode"] = "true"
         credentials = Credentials(
-            access_key=environment["AWS_ACCESS_KEY_ID"],
-            secret_key=environment["AWS_SECRET_ACCESS_KEY"],
+            access_key=_needed("AWS_ACCESS_KEY_ID", environment),
+            secret_key=_needed("AWS_SECRET_ACCESS_KEY", environment),
             session_token=environment.get("AWS_SESSION_TOKEN"),
         )
         self._environment = environment
@@ -193,7 +201,7 @@ class Client:
             raise error
         try:
             answer = json.loads(response.body or b"{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
             raise NoAnswer("an answer that is no JSON object")
@@ -205,28 +213,33 @@ class Client:
         Raises:
             NoAnswer: it had none.
         """
-        for attempt in range(1, self._attempts + 1):
-            last = attempt == self._attempts
+        attempt = 1
+        while True:
             try:
                 response = self._sent(operation, body, deadline)
             except NoAnswer:
-                if last:
+                if not self._paused(attempt, deadline):
                     raise
             else:
-                if last or not _passes(response):
+                if not _passes(response) or not self._paused(attempt, deadline):
                     return response
-            longest = min(2 ** (attempt - 1), _LONGEST_PAUSE_SECONDS)
-            pause = random.random() * longest  # noqa: S311 - spreads load
-            time.sleep(max(0.0, min(pause, deadline - time.monotonic())))
-        raise AssertionError("there is at least one attempt")
+            attempt += 1
+
+    def _paused(self, attempt: int, deadline: float) -> bool:
+        """Waits for the next attempt; returns whether there is one, and time left for it."""
+        if attempt >= self._attempts:
+            return False
+        longest = min(2 ** (attempt - 1), _LONGEST_PAUSE_SECONDS)
+        pause = random.random() * longest  # noqa: S311 - it spreads the load
+        if time.monotonic() + pause >= deadline:
+            return False
+        time.sleep(pause)
+        return True
 
     def _sent(self, operation: str, body: bytes, deadline: float) -> Response:
-        now = time.monotonic()
-        if deadline <= now:
-            raise NoAnswer("no time left")
-        deadline = min(deadline, now + self._timeout_seconds)
+        deadline = min(deadline, time.monotonic() + self._timeout_seconds)
         response = self._connection.exchange(self._request(operation, body), deadline)
-        if response.status >= 400 and self._skewed(response):  # noqa: PLR2004 - an error
+        if self._skewed(response):
             response = self._connection.exchange(self._request(operation, body), deadline)
         return response
 
@@ -246,7 +259,7 @@ class Client:
 
         try:
             services_time = parsedate_to_datetime(response.headers.get("date", "")).timestamp()
-        except ValueError:
+        except (ValueError, OverflowError):
             return False
         ahead = services_time - time.time()
         if abs(ahead - self._ahead_seconds) < _SKEW_SECONDS:
@@ -286,6 +299,13 @@ def translated_errors(service: str) -> Iterator[None]:
         raise ServiceUnavailable(f"{service}: {error}") from None
 
 
+def _needed(name: str, environment: Mapping[str, str]) -> str:
+    value = environment.get(name)
+    if not value:
+        raise SettingsError(f"{name} is not set")
+    return value
+
+
 def _endpoint(service: str, region: str, environment: Mapping[str, str]) -> tuple[Address, str]:
     """Returns where a service is, and what a request names as its host."""
     url = environment.get(SERVICES[service].endpoint_variable) or environment.get("AWS_ENDPOINT_URL")
@@ -293,11 +313,14 @@ def _endpoint(service: str, region: str, environment: Mapping[str, str]) -> tupl
         domain = next((each for start, each in _DOMAINS.items() if region.startswith(start)), "amazonaws.com")
         host = f"{service}.{region}.{domain}"
         return Address(host, 443, secure=True), host
-    scheme, _, rest = url.partition("://")
-    authority = rest.partition("/")[0]
-    host, _, port = authority.partition(":")
+    named = re.fullmatch(_OTHER_ENDPOINT, url)
+    if named is None:
+        raise SettingsError(f"AWS_ENDPOINT_URL of {service} is not http[s]://HOST[:PORT]")
+    scheme, host, port = named.groups()
     secure = scheme == "https"
-    return Address(host, int(port or (443 if secure else 80)), secure), authority
+    usual = 443 if secure else 80
+    address = Address(host.strip("[]"), int(port or usual), secure)
+    return address, host if address.port == usual else f"{host}:{port}"
 
 
 def _passes(response: Response) -> bool:
@@ -311,13 +334,16 @@ def _error_in(response: Response) -> ErrorAnswer | None:
         return None
     try:
         answer = json.loads(response.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
-        return ErrorAnswer(str(response.status))
-    code = str(answer.get("__type", response.status)).split(":", 1)[0].rpartition("#")[2]
-    older, separator, _ = response.headers.get("x-amzn-query-error", "").partition(";")
-    return ErrorAnswer(older if older and separator else code, answer)
+        answer = {}
+    code = str(answer.get("__type") or "").partition(":")[0].rpartition("#")[2]
+    older, *fault = response.headers.get("x-amzn-query-error", "").split(";")
+    if older and len(fault) == 1:
+        code = older
+    # What is no code may be anything, also what was sent.
+    return ErrorAnswer(code if re.fullmatch(_CODE, code) else str(response.status), answer)
 
 
 def _base64(value: object) -> str:

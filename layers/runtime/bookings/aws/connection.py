@@ -1,67 +1,20 @@
-"""A kept connection to a service: HTTP/1.1 as far as AWS's JSON protocols need it, and bounded as a whole.
-
-Not `http.client`: its time-outs are for each read, so that an answer that trickles in outlasts any of them,
-and its headers cost several times the rest of a call.
-"""
+"""A connection to a service that is kept from one call to the next."""
 
 import contextlib
-import os
-import select
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 
-from bookings.errors import BookingsError
-
-MAX_HEAD_BYTES = 1 << 16
-MAX_BODY_BYTES = 1 << 24
-MAX_CONNECTING = 8  # threads that hang in it, of one connection; with so many, another try is not begun
-
-_CHUNK_BYTES = 1 << 16
-_ROOTS = Path(__file__).with_name("roots.pem")
-
-
-class NoAnswer(BookingsError):
-    """A call got no answer. Whether it was done isn't known; the message tells the kind of failure alone."""
-
-
-class HungUp(NoAnswer):
-    """The service closed the connection before it answered anything."""
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An answer; names of headers in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a service is.
-
-    Attributes:
-        secure: by TLS; plain HTTP is for a stand-in on this machine.
-    """
-
-    host: str
-    port: int
-    secure: bool
+from bookings.aws.connecting import Address, Connector
+from bookings.aws.wire import Exchange, NoAnswer, Response
 
 
 class Connection:
     """One connection, opened when it is needed and kept; for one thread at a time."""
 
     def __init__(self, address: Address) -> None:
-        self._address = address
+        self._connector = Connector(address)
         self._socket: socket.socket | None = None
-        self._connecting = threading.BoundedSemaphore(MAX_CONNECTING)
 
     def exchange(self, request: bytes, deadline: float) -> Response:
         """Sends a request and returns its answer.
@@ -72,23 +25,25 @@ class Connection:
         Raises:
             NoAnswer: the connection is closed by then.
         """
+        if deadline <= time.monotonic():
+            raise NoAnswer("no time left")
         if self._socket is not None and not _is_open(self._socket):
             self.close()
-        kept = self._socket = self._socket or self._connected(deadline)
+        kept = self._socket = self._socket or self._connector.connect(deadline)
+        exchange = Exchange(kept, deadline)
         try:
-            exchange = _Exchange(kept, deadline)
             exchange.send(request)
             response = exchange.response()
-        except NoAnswer:
-            self.close()
-            raise
         except TimeoutError:
             self.close()
             raise NoAnswer("no answer in time") from None
         except (OSError, ValueError) as error:
             self.close()
             raise NoAnswer(type(error).__name__) from None
-        if response.headers.get("connection", "").lower() == "close":
+        except BaseException:  # the rest of this answer must not be taken for the next one
+            self.close()
+            raise
+        if exchange.has_more or response.headers.get("connection", "").lower() == "close":
             self.close()
         return response
 
@@ -99,121 +54,13 @@ class Connection:
             NoAnswer: it could not.
         """
         if self._socket is None:
-            self._socket = self._connected(deadline)
+            self._socket = self._connector.connect(deadline)
 
     def close(self) -> None:
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.close()
             self._socket = None
-
-    def _connected(self, deadline: float) -> socket.socket:
-        """Returns a new connection.
-
-        It is made in a thread of its own, since nothing bounds the look-up of a name. One that comes too late
-        is closed there.
-        """
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise NoAnswer("no time left")
-        if not self._connecting.acquire(blocking=False):
-            raise NoAnswer("too many connections are being made")
-        attempt = _Attempt(self._address, left, self._connecting.release)
-        threading.Thread(target=attempt.run, name="aws-connect", daemon=True).start()
-        made = attempt.result(left)
-        made.setblocking(False)
-        return made
-
-
-class _Attempt:
-    """A connection that is being made, and given up if nobody waits for it any more."""
-
-    def __init__(self, address: Address, seconds: float, ended: Callable[[], None]) -> None:
-        self._address = address
-        self._seconds = seconds
-        self._told_ended = ended
-        self._lock = threading.Lock()
-        self._ended = threading.Event()
-        self._given_up = False
-        self._made: socket.socket | None = None
-        self._failure = ""
-
-    def run(self) -> None:
-        try:
-            made = _made(self._address, self._seconds)
-        except TimeoutError:
-            self._failure = "no connection in time"
-        except Exception as error:  # noqa: BLE001 - told to who waits, by its kind
-            self._failure = type(error).__name__
-        else:
-            with self._lock:
-                if self._given_up:
-                    made.close()
-                else:
-                    self._made = made
-        finally:
-            self._told_ended()
-            self._ended.set()
-
-    def result(self, seconds: float) -> socket.socket:
-        if not self._ended.wait(seconds):
-            with self._lock:
-                self._given_up = self._made is None
-            if self._given_up:
-                raise NoAnswer("no connection in time")
-        if self._made is None:
-            raise NoAnswer(self._failure)
-        return self._made
-
-
-def _made(address: Address, seconds: float) -> socket.socket:
-    plain = socket.create_connection((address.host, address.port), seconds)
-    try:
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if not address.secure:
-            return plain
-        return trust.context().wrap_socket(plain, server_hostname=address.host)
-    except ssl.SSLCertVerificationError:
-        plain.close()
-        if not trust.widen():
-            raise
-        return _made(address, seconds)
-    except BaseException:
-        plain.close()
-        raise
-
-
-class Trust:
-    """The authorities that a service's certificate may come from.
-
-    The five roots of Amazon's, which load in a twentieth of the time that all of a system's take; where they
-    don't do, as in AWS's China regions, all of the system's. `AWS_CA_BUNDLE` names others instead.
-    Source: "Amazon Trust Services Repository", https://www.amazontrust.com/repository, read in November 2026.
-    """
-
-    def __init__(self, roots: Path, environment: Mapping[str, str]) -> None:
-        self._roots = roots
-        self._environment = environment
-        self._context: ssl.SSLContext | None = None
-        self._may_widen = True
-
-    def context(self) -> ssl.SSLContext:
-        if self._context is None:
-            own = self._environment.get("AWS_CA_BUNDLE")
-            self._may_widen = not own
-            self._context = ssl.create_default_context(cafile=own or self._roots)
-        return self._context
-
-    def widen(self) -> bool:
-        """Trusts what the system trusts from now on; returns whether that is more than before."""
-        if not self._may_widen:
-            return False
-        self._may_widen = False
-        self._context = ssl.create_default_context()
-        return True
-
-
-trust = Trust(_ROOTS, os.environ)
 
 
 def _is_open(kept: socket.socket) -> bool:
@@ -228,113 +75,3 @@ def _is_open(kept: socket.socket) -> bool:
     except OSError:
         return False
     return False
-
-
-class _Exchange:
-    """Sends one request over a socket that doesn't block, and reads its answer.
-
-    Its methods raise TimeoutError when the time is up, ValueError on what is no HTTP, OSError when the
-    connection breaks.
-    """
-
-    def __init__(self, kept: socket.socket, deadline: float) -> None:
-        self._socket = kept
-        self._deadline = deadline
-        self._read = b""
-        self._begun = False
-
-    def send(self, request: bytes) -> None:
-        left = memoryview(request)
-        try:
-            while left:
-                try:
-                    left = left[self._socket.send(left) :]
-                except (BlockingIOError, ssl.SSLWantWriteError):
-                    self._wait(select.POLLOUT)
-                except ssl.SSLWantReadError:
-                    self._wait(select.POLLIN)
-        except (ConnectionError, ssl.SSLEOFError):
-            raise HungUp("the connection was closed") from None
-
-    def response(self) -> Response:
-        while True:
-            status, headers = self._head()
-            if status >= 200:  # noqa: PLR2004 - below are announcements of the answer that follows
-                return Response(status, headers, self._body(headers))
-
-    def _head(self) -> tuple[int, dict[str, str]]:
-        head = self._until(b"\r\n\r\n", MAX_HEAD_BYTES).decode("latin-1")
-        first, *lines = head.split("\r\n")
-        version, status, *_ = first.split(" ", 2)
-        if version != "HTTP/1.1" or len(status) != 3:  # noqa: PLR2004 - digits
-            raise ValueError("not an answer of HTTP/1.1")
-        headers = {}
-        for line in lines:
-            name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
-        return int(status), headers
-
-    def _body(self, headers: Mapping[str, str]) -> bytes:
-        if "chunked" in headers.get("transfer-encoding", "").lower():
-            return self._chunked()
-        return self._exactly(int(headers.get("content-length", "")))
-
-    def _chunked(self) -> bytes:
-        chunks = []
-        left = MAX_BODY_BYTES
-        while size := int(self._until(b"\r\n", MAX_HEAD_BYTES).split(b";")[0], 16):
-            left -= size
-            if left < 0:
-                raise ValueError("too long an answer")
-            chunks.append(self._exactly(size))
-            self._until(b"\r\n", 2)
-        while self._until(b"\r\n", MAX_HEAD_BYTES):
-            pass  # headers after the body
-        return b"".join(chunks)
-
-    def _until(self, end: bytes, most: int) -> bytes:
-        """Returns what comes before an end, and takes that too."""
-        while (found := self._read.find(end)) < 0:
-            if len(self._read) > most:
-                raise ValueError("too long a line")
-            self._read += self._receive()
-        part, self._read = self._read[:found], self._read[found + len(end) :]
-        return part
-
-    def _exactly(self, size: int) -> bytes:
-        if not 0 <= size <= MAX_BODY_BYTES:
-            raise ValueError("not a length")
-        if len(self._read) < size:
-            parts = [self._read]
-            missing = size - len(self._read)
-            while missing > 0:
-                parts.append(part := self._receive())
-                missing -= len(part)
-            self._read = b"".join(parts)
-        part, self._read = self._read[:size], self._read[size:]
-        return part
-
-    def _receive(self) -> bytes:
-        try:
-            while True:
-                self._wait(select.POLLIN)
-                try:
-                    part = self._socket.recv(_CHUNK_BYTES)
-                    break
-                except (BlockingIOError, ssl.SSLWantReadError):
-                    continue  # a record that isn't whole, or that holds nothing for us
-            if not part:
-                raise ConnectionResetError
-        except (ConnectionError, ssl.SSLEOFError):
-            if self._begun:
-                raise
-            raise HungUp("the connection was closed") from None
-        self._begun = True
-        return part
-
-    def _wait(self, event: int) -> None:
-        left = self._deadline - time.monotonic()
-        poll = select.poll()
-        poll.register(self._socket, event)
-        if left <= 0 or not poll.poll(left * 1000):
-            raise TimeoutError

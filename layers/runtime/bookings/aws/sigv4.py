@@ -37,9 +37,17 @@ class Signer:
         self._credentials = credentials
         self._region = region
         self._service = service
-        self._headers = dict(headers)
+        fixed = {**headers}
         if credentials.session_token:
-            self._headers["x-amz-security-token"] = credentials.session_token
+            fixed["x-amz-security-token"] = credentials.session_token
+        names = sorted([*fixed, "x-amz-date", "x-amz-target"])
+        date, target = names.index("x-amz-date"), names.index("x-amz-target")
+        lines = [f"{name}:{fixed.get(name)}\n" for name in names]
+        # All that stays the same is put together once: what is before, between and after what doesn't.
+        self._before = "".join(lines[:date]) + "x-amz-date:"
+        self._between = "\n" + "".join(lines[date + 1 : target]) + "x-amz-target:"
+        self._after = "\n" + "".join(lines[target + 1 :])
+        self._names = ";".join(names)
         self._key_of: tuple[str, bytes] = "", b""  # of a day
 
     def head(self, target: str, body: bytes, epoch_seconds: float) -> str:
@@ -50,10 +58,8 @@ class Signer:
             epoch_seconds: when it is signed; AWS takes it some minutes before and after.
         """
         moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(epoch_seconds))
-        headers = sorted({**self._headers, "x-amz-date": moment, "x-amz-target": target}.items())
-        canonical = "".join([f"{name}:{value}\n" for name, value in headers])
-        names = ";".join([name for name, _ in headers])
-        request = f"POST\n/\n\n{canonical}\n{names}\n{hashlib.sha256(body).hexdigest()}"
+        canonical = f"{self._before}{moment}{self._between}{target}{self._after}"
+        request = f"POST\n/\n\n{canonical}\n{self._names}\n{hashlib.sha256(body).hexdigest()}"
         day = moment[:8]
         scope = f"{day}/{self._region}/{self._service}/aws4_request"
         to_sign = f"{_ALGORITHM}\n{moment}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
@@ -61,7 +67,7 @@ class Signer:
         lines = canonical.replace("\n", "\r\n")
         credential = f"{self._credentials.access_key}/{scope}"
         return (
-            f"{lines}authorization: {_ALGORITHM} Credential={credential}, SignedHeaders={names}, "
+            f"{lines}authorization: {_ALGORITHM} Credential={credential}, SignedHeaders={self._names}, "
             f"Signature={signature}\r\n"
         )
 
