@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bookings.zoom.signature import sign
@@ -130,10 +131,13 @@ def our_functions(stub: Stub) -> dict[str, Contestant]:
         NotBuilt, BuildFailed: something could not be built.
     """
     artefact = packaging.our_artefact()
+    # The roots that are trusted where nothing else is asked for, and as many as that to load.
+    trusted = stub.authorities_beside("ours", artefact / "python/bookings/aws/roots.pem")
     found = {}
     for name in (OURS, OURS_CREATED, OURS_CANCELED, OURS_EVENTS):
         folder = artefact / "functions" / name.removeprefix("ours: ")
-        found[name] = _in_python(stub, name, folder, layer=artefact / "python")
+        own = {"PYTHONPATH": str(artefact / "python"), "AWS_CA_BUNDLE": str(trusted)}
+        found[name] = _in_python(stub, name, folder, own)
     return found
 
 
@@ -162,11 +166,13 @@ def contestants(stub: Stub) -> tuple[dict[str, Contestant], dict[str, str]]:
     return found, {}
 
 
-def _in_python(stub: Stub, name: str, package: Path, *, layer: Path | None = None) -> Contestant:
+def _in_python(
+    stub: Stub, name: str, package: Path, own: Mapping[str, str] = MappingProxyType({})
+) -> Contestant:
     python = str(packaging.python_runtime().python)
-    own = {"LAMBDA_TASK_ROOT": str(package)} | ({"PYTHONPATH": str(layer)} if layer else {})
     arguments = (python, "-m", "awslambdaric", "app.lambda_handler")
-    return Contestant(name, Command(arguments, package, environment(stub) | own), package)
+    variables = environment(stub) | {"LAMBDA_TASK_ROOT": str(package), **own}
+    return Contestant(name, Command(arguments, package, variables), package)
 
 
 def event_for(name: str, body: str) -> Mapping[str, Any]:
