@@ -41,7 +41,7 @@ ENVIRONMENT = {
     "AWS_REGION": "eu-west-1",
     "AWS_DEFAULT_REGION": "eu-west-1",
     "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
-    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+    "AWS_SECRET_ACCESS_KEY": "testing",
     "AWS_SESSION_TOKEN": TOKEN,
     "AWS_LAMBDA_FUNCTION_NAME": "webhook",
     "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
@@ -797,7 +797,7 @@ def test_another_endpoint_is_named_as_for_boto3(service: str, monkeypatch: pytes
     [
         "127.0.0.1:4566",
         "ftp://x.example",
-        "https://canary:password@x.example",
+        "https://canary@x.example",
         "https://x.example/path",
         "https://x.example?a=b",
         "https://",
