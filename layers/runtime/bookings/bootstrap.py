@@ -90,6 +90,7 @@ def record_batch() -> RecordBatch:
 
     settings = BookingSettings.from_environment(os.environ)
     dynamodb = client("dynamodb", timeout_seconds=_TABLE_SECONDS, attempts=_TABLE_ATTEMPTS)
+    dynamodb.connect(_TABLE_SECONDS)
     sqs = client("sqs", timeout_seconds=_TABLE_SECONDS, attempts=1)
     return RecordBatch(
         recorder=Recorder(
@@ -114,6 +115,7 @@ def announcer() -> Announcer:
 
     settings = BookingEventsSettings.from_environment(os.environ)
     events = client("events", timeout_seconds=_ANNOUNCE_SECONDS, attempts=_ANNOUNCE_ATTEMPTS)
+    events.connect(_ANNOUNCE_SECONDS)
     sqs = client("sqs", timeout_seconds=_ANNOUNCE_SECONDS, attempts=_ANNOUNCE_ATTEMPTS)
     return Announcer(
         bus=EventBridgeBus(events, settings.event_bus_arn),

@@ -189,6 +189,7 @@ class Client:
     def connect(self, timeout_seconds: float) -> None:
         with contextlib.suppress(NoAnswer):
             self._connection.open(time.monotonic() + timeout_seconds)
+            self._request("", b"")  # the day's key is made with the first signature
 
     def call(
         self, operation: str, parameters: Mapping[str, Any], timeout_seconds: float | None = None

@@ -16,7 +16,7 @@ from bookings.errors import BookingsError
 MAX_HEAD_BYTES = 1 << 16
 MAX_BODY_BYTES = 1 << 24
 
-_CHUNK_BYTES = 1 << 16
+_CHUNK_BYTES = 1 << 14  # a record of TLS holds no more
 _HEX_DIGITS = b"0123456789ABCDEFabcdef"
 
 
