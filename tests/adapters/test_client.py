@@ -516,7 +516,7 @@ def test_pauses_double_up_to_twenty_seconds_and_are_spread_over_all_of_it(
     scripted.reply = lambda: Reply({}, 503)
     longest = [1, 2, 4, 8, 16, 20, 20]
     for chance in (1.0, 0.25, 0.0):
-        monkeypatch.setattr("random.random", lambda chance=chance: chance)
+        monkeypatch.setattr("bookings.aws.client._chance", lambda chance=chance: chance)
         with pytest.raises(ErrorAnswer):
             ours("events", 8).call("PutEvents", CALLS["PutEvents"][1])
         assert pauses == [chance * seconds for seconds in longest]
@@ -526,7 +526,7 @@ def test_pauses_double_up_to_twenty_seconds_and_are_spread_over_all_of_it(
 def test_a_call_that_has_no_time_for_its_pause_ends_with_what_was_said(
     scripted: Scripted, pauses: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("random.random", lambda: 1.0)
+    monkeypatch.setattr("bookings.aws.client._chance", lambda: 1.0)
     scripted.reply = lambda: Reply({"__type": "ThrottlingException"}, 400)
     with pytest.raises(ErrorAnswer, match=r"^ThrottlingException$"):
         ours("events", 3).call("PutEvents", CALLS["PutEvents"][1], 0.9)
@@ -540,7 +540,7 @@ def test_a_call_ends_in_its_time_whatever_its_attempts_may_take(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # failure matrix: 13
-    monkeypatch.setattr("random.random", lambda: 0.0)
+    monkeypatch.setattr("bookings.aws.client._chance", lambda: 0.0)
     scripted.reply = lambda: Misbehaviour.SILENT
     started = time.monotonic()
     with pytest.raises(NoAnswer, match=r"^no answer in time$"):

@@ -496,7 +496,7 @@ def test_a_write_that_the_table_throttles_once_is_made_again_within_the_invocati
     # failure matrix: 22
     throttled = Reply({"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException"}, 400)
     replies = [throttled, Reply()]
-    monkeypatch.setattr("bookings.aws.client.random.random", lambda: 0.0)
+    monkeypatch.setattr("bookings.aws.client._chance", lambda: 0.0)
     with Service(lambda *_: replies.pop(0)) as service:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", service.url)
         for name in ("BOOKINGS_TABLE_NAME", "QUEUE_URL", "QUARANTINE_QUEUE_URL"):

@@ -3,6 +3,7 @@
 from tests.seeded_bugs.bugs import Replace, SeededBug, by_tests
 
 ANSWER_BUDGET = "layers/runtime/bookings/clock.py"
+BATCH = "layers/runtime/bookings/batch.py"
 BODY = "layers/runtime/bookings/zoom/body.py"
 BUS = "layers/runtime/bookings/aws/bus.py"
 BOTO_CLIENT = "cli/boto_client.py"
@@ -1011,10 +1012,24 @@ _OF_BODIES = (
         ),
         caught_by=by_tests(
             "adapters/test_handlers.py::test_nothing_personal_is_printed_when_services_fail_and_code_breaks",
-            "adapters/test_canaries.py::test_of_a_poison_message_nothing_is_told",
             "unit/test_errors.py::test_of_a_validation_error_the_input_is_not_told",
             "unit/test_errors.py::test_of_any_other_error_only_its_kind_and_place_are_told",
             "unit/functions/test_webhook.py::test_nothing_personal_and_no_secret_is_in_log_or_metrics",
+        ),
+    ),
+    SeededBug(
+        name="the-log-of-a-failed-record-holds-its-message",
+        why="Whoever looks for the cause will want to see what came.",
+        rows=(43,),
+        replacements=(
+            Replace(
+                BATCH,
+                'extra={"message_id": record.message_id, **describe(error)}',
+                'extra={"message_id": record.message_id, "message_body": record.body, **describe(error)}',
+            ),
+        ),
+        caught_by=by_tests(
+            "adapters/test_canaries.py::test_of_a_poison_message_nothing_is_told",
             "unit/test_batch.py::test_what_a_bad_message_holds_is_not_logged",
         ),
     ),
