@@ -1,7 +1,7 @@
 """The functions' log and metrics, in the very lines that Powertools for AWS Lambda would write.
 
 What goes in has been made fit for it: ids, names, reasons. A test holds each line to Powertools' own; why it
-does not write them itself is in docs/decisions/0018-powertools-format-without-powertools-logger.md. Nothing
+does not write them itself is in docs/decisions/0020-powertools-format-without-powertools-logger.md. Nothing
 here may make a cold start longer: it imports what a bare Python with `json` has.
 """
 
