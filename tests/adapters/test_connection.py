@@ -239,6 +239,8 @@ def test_without_time_left_nothing_is_connected_and_nothing_sent(late: float) ->
         kept = to(service)
         with given_up("no time left"):
             kept.exchange(request(), time.monotonic() - late)
+        with given_up("no time left"):
+            kept.open(time.monotonic() - late)
         kept.open(in_long())
         with given_up("no time left"):
             kept.exchange(request(), time.monotonic() - late)
@@ -570,6 +572,22 @@ def test_an_answer_that_something_interrupts_is_not_taken_for_the_next_one(
     with pytest.raises(KeyboardInterrupt):
         kept.exchange(request(), in_long())
     assert come.closed
+
+
+def test_a_send_that_has_to_read_first_goes_on_when_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As when the other side of a TLS connection asks for new keys in the middle of a request.
+    class Asking(Pieces):
+        asked = False
+
+        def send(self, content: memoryview) -> int:
+            if not self.asked:
+                self.asked = True
+                raise ssl.SSLWantReadError
+            return super().send(content)
+
+    monkeypatch.setattr(connecting, "_made", lambda *_: Asking(answer(b"1")))
+    kept = Connection(Address("x", 1, secure=False))
+    assert kept.exchange(request(), in_long()).body == b"1"
 
 
 def test_a_connection_whose_end_can_not_be_told_is_over_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import boto3
 import pytest
@@ -113,6 +113,27 @@ def test_a_message_is_sent_although_its_kept_connection_was_closed(monkeypatch: 
         queue = SQSQueue(client("sqs", timeout_seconds=5, attempts=1), f"{service.url}/q")
         queue.send("text", 5.0)
         assert [operation for operation, _ in service.calls] == ["SendMessage", "SendMessage"]
+
+
+class Recording:
+    """A client that notes for how long it may connect."""
+
+    def __init__(self) -> None:
+        self.connected_seconds: list[float] = []
+
+    def connect(self, timeout_seconds: float) -> None:
+        self.connected_seconds.append(timeout_seconds)
+
+    def call(self, operation: str, parameters: object, timeout_seconds: float | None = None) -> NoReturn:
+        raise AssertionError(f"nothing is to be sent yet, and here comes {operation}")
+
+
+def test_the_bus_and_the_queues_connect_before_they_have_something_to_send() -> None:
+    events, sqs = Recording(), Recording()
+    bus_arn = "arn:aws:events:us-east-1:123456789012:event-bus/b"
+    EventBridgeBus(events, bus_arn).prepare(0.5)
+    SQSHandlerQueues({CREATED: SQSQueue(sqs, URL)}, bus_arn, SystemClock()).prepare(0.3)
+    assert (events.connected_seconds, sqs.connected_seconds) == ([0.5], [0.3])
 
 
 # ── the handlers' queues ─────────────────────────────────────────────────────────────────────────────────

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import boto3
@@ -13,6 +14,7 @@ from bookings.announce import Change
 from bookings.aws.table import (
     MAX_ITEM_BYTES,
     DynamoDBBookingStore,
+    attribute_value,
     build_item,
     build_tombstone,
     item_size,
@@ -29,7 +31,7 @@ from bookings.record import BookingTooLarge, Recorder, RevisionConflict
 from bookings.services import RefusedByService, ServiceUnavailable
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.stub import Stubber
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cli.boto_client import BotoClient
@@ -464,6 +466,38 @@ def test_a_booking_made_anew_remembers_its_erasure_and_tells_it_nobody() -> None
     assert item == build_item(booking, None) | {"erased_until": {"N": str(EVENT_TS)}}
     assert parse_item(item) == dataclasses.replace(booking, erased_until=EVENT_TS)
     assert parse_change(json.loads(json.dumps(stream_record(item)))).after == snapshot_of(booking)
+
+
+_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(min_value=1e-100, max_value=1e100)
+    | st.text(max_size=3)
+    | st.binary(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(min_size=1, max_size=3), inner),
+    max_leaves=8,
+)
+
+
+def _with_decimals(value: Any) -> Any:
+    """Returns a value as boto3 wants it, which takes no float."""
+    if isinstance(value, dict):
+        return {name: _with_decimals(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with_decimals(item) for item in value]
+    return Decimal(repr(value)) if isinstance(value, float) else value
+
+
+@example([None, True, False, 0, -5, 0.0, 12.5, 1e22, 1e-7, "", "text", b"bytes", {}, [], {"a": [1]}])
+@given(_values)
+def test_values_are_written_as_boto3_writes_them(value: Any) -> None:
+    assert attribute_value(value) == TypeSerializer().serialize(_with_decimals(value))
+
+
+def test_what_dynamodb_has_no_word_for_is_an_error_that_does_not_repeat_it() -> None:
+    with pytest.raises(TypeError, match=r"^set is nothing that DynamoDB holds$"):
+        attribute_value({"canary"})
 
 
 class _AnswerLost(BotoClient):

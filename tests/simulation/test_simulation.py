@@ -9,16 +9,13 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from bookings.aws.table import attribute_value
 from bookings.counts import Count
-from boto3.dynamodb.types import TypeSerializer
 
 from tests.samples import canceled, created
 from tests.simulation.histories import START_MS, Expected, Webhook
@@ -173,29 +170,6 @@ def test_a_seed_has_the_same_story_in_every_process(hash_seed: str) -> None:
         check=True,
     ).stdout
     assert told.strip() == digest_of_stories(0, 20)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "text",
-        "",
-        True,
-        False,
-        0,
-        -5,
-        2**63 - 1,
-        Decimal("12.5"),
-        Decimal("1E-7"),
-        b"bytes",
-        {},
-        [],
-        {"a": [1]},
-    ],
-    ids=repr,
-)
-def test_values_are_written_as_boto3_writes_them(value: Any) -> None:
-    assert attribute_value(value) == TypeSerializer().serialize(value)
 
 
 # ── single troubles, and exactly what they may cost ──────────────────────────────────────────────────────

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import pytest
+from bookings.zoom import compiled
 
 BODY = {"event": "scheduler.scheduled_event_created", "event_ts": "soon", "payload": {"user_id": 5}}
 
@@ -70,3 +71,9 @@ def test_a_core_that_is_not_there_is_an_import_error() -> None:
         "    print(json.dumps(str(error)))\n"
     )
     assert said == "there is no pydantic_core._pydantic_core"
+
+
+def test_a_core_that_is_not_where_it_should_be_is_told_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "find_spec", lambda _name: None)
+    with pytest.raises(ImportError, match=r"^there is no pydantic_core\._pydantic_core$"):
+        compiled._load()
