@@ -760,12 +760,15 @@ def test_a_bundle_of_ones_own_is_trusted(tls: ssl.SSLContext, trust: Trust) -> N
     assert len(trust.context().get_ca_certs()) == 1
 
 
-def test_a_bundle_that_is_not_there_is_told_by_its_kind(
+def test_a_bundle_that_is_not_there_is_told_by_its_kind_however_often(
     trust: Trust, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", "/canary/bundle.pem")
-    with RawService(answering) as service, given_up("FileNotFoundError"):
-        to(service, secure=True).open(in_long())
+    with RawService(answering) as service:
+        kept = to(service, secure=True)
+        for _ in range(MAX_CONNECTING + 1):
+            with given_up("FileNotFoundError"):
+                kept.open(in_long())
 
 
 def test_a_certificate_for_another_host_is_refused(tls: ssl.SSLContext, names: HangingNames) -> None:

@@ -1,6 +1,6 @@
 """How the functions call AWS: one small client for the few calls they make, and one translation of errors.
 
-boto3 takes ten times the time for a call, and more than all of a function's start for its first: see
+boto3 takes six times the time for a call, and more than all of a function's start for its first: see
 docs/decisions/0018-a-client-of-our-own.md. It stays where time doesn't matter, in the `bookings` command.
 """
 

@@ -52,11 +52,11 @@ class Connector:
         left = deadline - time.monotonic()
         if left <= 0:
             raise NoAnswer("no time left")
-        if not self._free.acquire(blocking=False):
-            raise NoAnswer("too many connections are being made")
         if self._address.secure:
             # Read here and not in the thread, whose time is the connection's.
             trust.context()
+        if not self._free.acquire(blocking=False):
+            raise NoAnswer("too many connections are being made")
         attempt = _Attempt(self._address, left, self._free.release)
         try:
             threading.Thread(target=attempt.run, name="aws-connect", daemon=True).start()
