@@ -11,8 +11,9 @@ from samtranslator.yaml_helper import yaml_parse
 
 from cli.boto_client import BotoClient
 from tests.adapters.deliveries import ROOT
-from tests.adapters.handlers import Outage, Output
+from tests.adapters.handlers import Outage
 from tests.adapters.resources import TOKEN, Bus, Queue, Stack
+from tests.printed import Printed
 
 
 @pytest.fixture
@@ -95,8 +96,8 @@ def clear_bootstrap() -> None:
 
 
 @pytest.fixture
-def output(capsys: pytest.CaptureFixture[str]) -> Output:
-    return Output(capsys)
+def output(capsys: pytest.CaptureFixture[str]) -> Printed:
+    return Printed(capsys)
 
 
 @pytest.fixture

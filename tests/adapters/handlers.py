@@ -36,42 +36,6 @@ class Context:
         return self.remaining_ms
 
 
-class Output:
-    """All that the functions print: log lines, metrics, whatever else."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self._seen = ""
-
-    def text(self) -> str:
-        captured = self._capsys.readouterr()
-        self._seen += captured.out + captured.err
-        return self._seen
-
-    def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.text().splitlines() if line.startswith("{")]
-
-    def logs(self, message: str) -> list[dict[str, Any]]:
-        return [line for line in self.lines() if line.get("message") == message]
-
-    def metrics(self) -> list[dict[str, Any]]:
-        return [line for line in self.lines() if "_aws" in line]
-
-    def counts(self) -> dict[str, float]:
-        """Returns what was counted, summed over all invocations."""
-        sums: dict[str, float] = {}
-        for line in self.metrics():
-            for name in metric_names(line):
-                sums[name] = sums.get(name, 0) + sum(line[name])
-        return sums
-
-
-def metric_names(line: dict[str, Any]) -> list[str]:
-    return [
-        metric["Name"] for directive in line["_aws"]["CloudWatchMetrics"] for metric in directive["Metrics"]
-    ]
-
-
 def http_event(
     body: bytes, *, encoded: bool = False, headers: Mapping[str, str] | None = None, secret: str = TOKEN
 ) -> dict[str, Any]:

@@ -26,18 +26,10 @@ from functions.booking_created import app as booking_created
 from functions.booking_events import app as booking_events
 from functions.webhook import app as webhook
 from tests.adapters.conftest import clear_bootstrap
-from tests.adapters.handlers import (
-    Handler,
-    Outage,
-    Output,
-    call,
-    http_event,
-    raw,
-    sqs_event,
-    stream_event,
-)
+from tests.adapters.handlers import Handler, Outage, call, http_event, raw, sqs_event, stream_event
 from tests.adapters.resources import TOKEN, Queue, Stack
 from tests.canaries import CANCELED, CREATED, FIT, REFERENCE, body_of, canary, put, texts
+from tests.printed import Printed
 
 EVENTS = pytest.mark.parametrize("name", REFERENCE)
 
@@ -58,7 +50,7 @@ def request(body: bytes, *, secret: str = SECRET, **headers: str) -> dict[str, A
 class Said:
     """All that was said."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Printed) -> None:
         self._output = output
         self._texts: list[str] = []
 
@@ -85,7 +77,7 @@ class Said:
 
 
 @pytest.fixture
-def said(stack: Stack, output: Output) -> Said:
+def said(stack: Stack, output: Printed) -> Said:
     boto3.client("secretsmanager").put_secret_value(SecretId=stack.secret_arn, SecretString=SECRET)
     return Said(output)
 

@@ -30,10 +30,8 @@ from tests.adapters.handlers import (
     Context,
     Handler,
     Outage,
-    Output,
     call,
     http_event,
-    metric_names,
     now_ms,
     raw,
     sqs_event,
@@ -41,6 +39,7 @@ from tests.adapters.handlers import (
 )
 from tests.adapters.loopback import Reply, Service
 from tests.adapters.resources import TOKEN, Queue, Stack
+from tests.printed import Printed, metric_names
 
 
 def deliver(body: dict[str, Any]) -> dict[str, Any]:
@@ -56,7 +55,7 @@ def items(stack: Stack) -> list[dict[str, Any]]:
 # ── the way of a booking ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_booking_goes_all_the_way_from_the_request_to_a_subscriber(stack: Stack, output: Output) -> None:
+def test_a_booking_goes_all_the_way_from_the_request_to_a_subscriber(stack: Stack, output: Printed) -> None:
     body = sample("created", event_ts=now_ms())
     answer = deliver(body)
     assert json.loads(answer["body"]) == body
@@ -98,7 +97,7 @@ def test_a_cancel_that_comes_first_is_a_canceled_booking_announced_once(stack: S
     assert [event["detail-type"] for event in stack.subscriber.bodies()] == ["BookingCanceled"]
 
 
-def test_the_same_delivery_again_is_one_write_and_one_event(stack: Stack, output: Output) -> None:
+def test_the_same_delivery_again_is_one_write_and_one_event(stack: Stack, output: Printed) -> None:
     # failure matrix: 1, 16
     body = sample("created", event_ts=now_ms())
     for _ in range(3):
@@ -141,7 +140,7 @@ def test_by_queue_a_delivery_reaches_its_handler_and_no_rule(
     "code",
     ["InternalFailure", "AccessDeniedException", "ResourceNotFoundException", "KMSAccessDeniedException"],
 )
-def test_a_bus_that_fails_costs_no_booking(stack: Stack, output: Output, outage: Outage, code: str) -> None:
+def test_a_bus_that_fails_costs_no_booking(stack: Stack, output: Printed, outage: Outage, code: str) -> None:
     # failure matrix: 11, 14, 47
     outage.of("PutEvents", code)
     deliver(sample("created", event_ts=now_ms()))
@@ -160,7 +159,7 @@ def test_a_bus_that_fails_costs_no_booking(stack: Stack, output: Output, outage:
 
 
 def test_with_no_durable_place_zoom_is_told_to_try_again(
-    stack: Stack, output: Output, outage: Outage
+    stack: Stack, output: Printed, outage: Outage
 ) -> None:
     # failure matrix: 13
     outage.of("PutEvents")
@@ -174,7 +173,7 @@ def test_with_no_durable_place_zoom_is_told_to_try_again(
 
 
 def test_an_authentic_delivery_that_is_not_valid_stands_in_quarantine_before_the_answer(
-    stack: Stack, output: Output
+    stack: Stack, output: Printed
 ) -> None:
     # failure matrix: 38
     body = raw(with_object(sample("created"), invitee_email=5))
@@ -197,7 +196,7 @@ def test_a_quarantine_that_is_down_is_a_503(stack: Stack, outage: Outage, code: 
     assert answer["statusCode"] == 503
 
 
-def test_a_forgery_costs_no_call_but_the_secret_once(stack: Stack, output: Output, outage: Outage) -> None:
+def test_a_forgery_costs_no_call_but_the_secret_once(stack: Stack, output: Printed, outage: Outage) -> None:
     # failure matrix: 32
     event = http_event(raw(sample("created")))
     event["headers"]["x-zm-signature"] = "v0=" + "0" * 64
@@ -210,7 +209,7 @@ def test_a_forgery_costs_no_call_but_the_secret_once(stack: Stack, output: Outpu
 
 @pytest.mark.parametrize("code", ["InternalServiceError", "DecryptionFailure", "AccessDeniedException"])
 def test_without_a_secret_nothing_is_accepted(
-    stack: Stack, output: Output, outage: Outage, code: str
+    stack: Stack, output: Printed, outage: Outage, code: str
 ) -> None:
     # failure matrix: 30, 47
     outage.of("GetSecretValue", code)
@@ -223,7 +222,7 @@ def test_without_a_secret_nothing_is_accepted(
     "code", ["ProvisionedThroughputExceededException", "InternalServerError", "KMSAccessDeniedException"]
 )
 def test_a_table_that_is_down_makes_a_record_come_back_later_each_time(
-    stack: Stack, output: Output, outage: Outage, code: str
+    stack: Stack, output: Printed, outage: Outage, code: str
 ) -> None:
     # failure matrix: 22, 47
     delays: list[int] = []
@@ -306,7 +305,7 @@ def test_a_bug_brings_its_record_back_ten_times_and_then_into_the_dlq_while_othe
     assert len(items(stack)) == 13
 
 
-def test_a_bad_message_fails_alone(stack: Stack, output: Output) -> None:
+def test_a_bad_message_fails_alone(stack: Stack, output: Printed) -> None:
     # failure matrix: 18, 21
     deliver(sample("created", event_ts=now_ms()))
     event = sqs_event(stack.created)
@@ -328,7 +327,7 @@ def test_a_handler_without_time_begins_no_record(stack: Stack) -> None:
 
 
 def test_a_change_that_can_not_be_read_goes_to_the_dlq_whole_and_the_others_go_on(
-    stack: Stack, output: Output
+    stack: Stack, output: Printed
 ) -> None:
     # failure matrix: 26
     deliver(sample("created", event_ts=now_ms()))
@@ -379,7 +378,7 @@ HEADERS = {
     ],
 )
 def test_nothing_personal_is_printed_on_the_way_of_a_booking(
-    stack: Stack, output: Output, kind: str, queue: str, handler: Handler
+    stack: Stack, output: Printed, kind: str, queue: str, handler: Handler
 ) -> None:
     # failure matrix: 43
     body = with_canaries(sample(kind, event_ts=now_ms()))
@@ -409,7 +408,7 @@ def test_nothing_personal_is_printed_on_the_way_of_a_booking(
     ids="-".join,
 )
 def test_nothing_personal_is_printed_or_answered_of_a_delivery_that_is_refused(
-    stack: Stack, output: Output, broken: dict[str, Any]
+    stack: Stack, output: Printed, broken: dict[str, Any]
 ) -> None:
     # failure matrix: 43
     body = with_canaries(sample("created")) | broken
@@ -420,7 +419,7 @@ def test_nothing_personal_is_printed_or_answered_of_a_delivery_that_is_refused(
 
 
 def test_nothing_personal_is_printed_when_services_fail_and_code_breaks(
-    stack: Stack, output: Output, outage: Outage, monkeypatch: pytest.MonkeyPatch
+    stack: Stack, output: Printed, outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # failure matrix: 43, 49
     body = raw(with_canaries(sample("created", event_ts=now_ms())))
@@ -444,7 +443,7 @@ def test_nothing_personal_is_printed_when_services_fail_and_code_breaks(
     assert CANARY not in output.text()
 
 
-def test_metrics_carry_the_namespace_the_service_and_known_names_only(stack: Stack, output: Output) -> None:
+def test_metrics_carry_the_namespace_the_service_and_known_names_only(stack: Stack, output: Printed) -> None:
     deliver(sample("created", event_ts=now_ms()))
     call(webhook.lambda_handler, {"headers": {}, "body": ""})
     call(booking_created.lambda_handler, sqs_event(stack.created))
@@ -511,7 +510,7 @@ def test_a_write_that_the_table_throttles_once_is_made_again_within_the_invocati
 
 
 def test_a_missing_setting_is_a_503_named_in_the_log(
-    stack: Stack, output: Output, monkeypatch: pytest.MonkeyPatch
+    stack: Stack, output: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # failure matrix: 49
     monkeypatch.delenv("ZOOM_SECRET_ARN")

@@ -13,7 +13,7 @@ from bookings.settings import SettingsError
 import functions.booking_canceled.app
 import functions.booking_created.app
 import functions.booking_events.app
-from tests.unit.functions.conftest import Printed
+from tests.printed import Printed
 
 
 class Context:

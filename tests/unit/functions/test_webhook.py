@@ -22,8 +22,8 @@ from bookings.zoom.events import CREATED
 from functions.webhook import app
 from tests.door import Door
 from tests.fakes import DENIED, HANGS
+from tests.printed import Printed
 from tests.samples import REQUEST_ID, canceled, created, raw, signed
-from tests.unit.functions.conftest import Printed
 
 PACKAGE = str(Path(bookings.__file__).parent)
 CONTEXT = SimpleNamespace(
