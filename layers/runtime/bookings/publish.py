@@ -41,14 +41,14 @@ class Publisher:
 
     def __init__(self, *, bus: DeliveryBus, queues: HandlerQueues, fan_out: FanOut, count: Counter) -> None:
         self._to_bus = bus.publish
-        ways = [bus.publish, queues.send]
+        ways = [(bus.prepare, bus.publish), (queues.prepare, queues.send)]
         self._ways = ways if fan_out is FanOut.EVENT_BRIDGE else ways[::-1]
-        self._prepare_first = (bus if fan_out is FanOut.EVENT_BRIDGE else queues).prepare
         self._count = count
 
     def prepare(self, deadline: Deadline) -> None:
         """Lets the first way do beforehand what the first event would have to wait for."""
-        self._prepare_first(deadline.remaining(ATTEMPT_SECONDS))
+        (prepare, _), _ = self._ways
+        prepare(deadline.remaining(ATTEMPT_SECONDS))
 
     def publish(self, envelope: Envelope, deadline: Deadline) -> None:
         """Publishes an event that has a handler of ours.
@@ -57,7 +57,7 @@ class Publisher:
             RefusedByService: the fallback refuses this very event; keep it elsewhere.
             ServiceUnavailable: neither way took it in time.
         """
-        first, fallback = self._ways
+        (_, first), (_, fallback) = self._ways
         try:
             self._attempt(first, envelope, deadline, reserved_seconds=ATTEMPT_SECONDS)
         except ServiceError:
