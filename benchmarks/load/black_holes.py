@@ -119,7 +119,7 @@ class ColdStart:
         told = []
         if self.first_call_ms > ANSWER_SECONDS * 1000:
             told.append(f"an answer after {self.first_call_ms:,.0f} ms")
-        if self.status != 200 or not self.in_queue:  # noqa: PLR2004 - HTTP's own
+        if self.status != 200 or not self.in_queue:  # noqa: PLR2004 - HTTP's own number for success
             told.append(f"answered {self.status}, and {'' if self.in_queue else 'not '}in the queue")
         return told
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from typing import Any, cast
 
 import boto3
@@ -457,7 +458,7 @@ def test_an_error_is_tried_again_where_boto3_tries_again(
     assert ("PutItem", "ReplicatedWriteConflictException") in cases
     tried = {}
     for operation, code in sorted(cases):
-        scripted.reply = lambda code=code: Reply({"__type": code}, 400)  # type: ignore[misc]
+        scripted.reply = partial(Reply, {"__type": code}, 400)
         our, botocores = tries(scripted, operation, attempts)
         assert our == botocores, (operation, code)
         tried[code] = our
@@ -470,7 +471,7 @@ def test_a_status_is_tried_again_where_boto3_tries_again(
     scripted: Scripted, attempts: int, pauses: list[float]
 ) -> None:
     for status in (301, *range(400, 432), *range(499, 513), 529, 599):
-        scripted.reply = lambda status=status: Reply({}, status)  # type: ignore[misc]
+        scripted.reply = partial(Reply, {}, status)
         our, botocores = tries(scripted, "PutEvents", attempts)
         assert our == botocores, status
 
@@ -920,7 +921,7 @@ def test_nothing_of_what_a_service_says_is_in_an_error(scripted: Scripted, opera
     # failure matrix: 43
     service, parameters = CALLS[operation]
     for body in ({"__type": "ValidationException", "message": CANARY}, CANARY.encode()):
-        scripted.reply = lambda body=body: Reply(body, 400)  # type: ignore[misc]
+        scripted.reply = partial(Reply, body, 400)
         with pytest.raises(ServiceError) as raised, translated_errors("it"):
             ours(service).call(operation, parameters)
         assert str(raised.value) in {"it: ValidationException", "it: 400"}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import certifi
 import pytest
@@ -257,11 +258,11 @@ class HangingNames:
         self._real = socket.getaddrinfo
         patch.setattr("socket.getaddrinfo", self._look_up)
 
-    def _look_up(self, host: str, *rest: object) -> object:
+    def _look_up(self, host: str, *rest: Any) -> object:
         if host == "hangs.example":
             self.asked += 1
             self.released.wait(PATIENCE_SECONDS)
-        return self._real("127.0.0.1", *rest)  # type: ignore[arg-type]
+        return self._real("127.0.0.1", *rest)
 
 
 @pytest.fixture

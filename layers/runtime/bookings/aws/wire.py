@@ -78,7 +78,7 @@ class Exchange:
         head = self._until(b"\r\n\r\n", MAX_HEAD_BYTES).decode("latin-1")
         first, *lines = head.split("\r\n")
         version, status, *_ = first.split(" ", 2)
-        if version != "HTTP/1.1" or len(status) != 3 or not status.isdigit():  # noqa: PLR2004 - digits
+        if version != "HTTP/1.1" or len(status) != 3 or not status.isdigit():  # noqa: PLR2004 - as many digits as a status has
             raise ValueError("not an answer of HTTP/1.1")
         headers = {}
         for line in lines:
