@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bookings.zoom.events import CANCELED, CREATED
-
 from benchmarks import packaging
 from benchmarks.contestants import (
     OURS,
@@ -29,6 +27,7 @@ from benchmarks.execution import FunctionFailed
 from benchmarks.rounds import BATCH, batch_of
 from benchmarks.stub import Stub
 from benchmarks.warm import CALLGRIND, INSTRUCTIONS, Handler, handler_of
+from bookings.zoom.events import CANCELED, CREATED
 
 CALLGRIND_CALLS = 10
 _WARM_UP = 3
@@ -174,7 +173,7 @@ def _why_no_callgrind() -> str:
 
 
 def _callgrind(webhook: Contestant) -> int:
-    """Returns the instructions a warm delivery takes in all threads, on the average.
+    """Returns the instructions a warm delivery takes, on the average.
 
     Raises:
         FunctionFailed: callgrind counted nothing.

@@ -2,7 +2,7 @@
 
 Runs as a script under the Python that stands for Lambda's, with no part of this tree on its path. Each line
 of standard input asks for calls, and a line of JSON comes back for each: the last answer, how many modules
-are imported by then, and what was asked to be counted, of all threads together, since some call AWS:
+are imported by then, and what was asked to be counted:
 
     cpu           microseconds of the process's CPU a call, and of each part of it
     instructions  bytecode instructions a call
@@ -93,7 +93,7 @@ def cpu_of(call: Call, calls: int, parts: Parts) -> dict[str, Any]:
 
 
 def instructions_of(call: Call) -> dict[str, Any]:
-    """Returns how many bytecode instructions were begun in all threads during a call."""
+    """Returns how many bytecode instructions a call begins."""
     monitoring, counted = sys.monitoring, 0
 
     def count(_code: object, _offset: int) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import split, yardsticks
+from benchmarks import split
 from benchmarks.contestants import FLOOR, OURS, OURS_CANCELED, OURS_CREATED, OURS_EVENTS, RECEIVERS
 from benchmarks.cpu_share import WHOLE_CPU_MB
 from benchmarks.packaging import Size, node
@@ -28,7 +28,6 @@ from benchmarks.rounds import (
     ratios,
     record_key,
     warm_key,
-    yardstick_key,
 )
 from benchmarks.targets import Target, targets
 
@@ -73,7 +72,7 @@ class Run:
 
     @property
     def targets(self) -> list[Target]:
-        return targets(self.rounds, self.layer)
+        return targets(self.rounds)
 
 
 def describe_machine() -> str:
@@ -157,9 +156,7 @@ def _verdict(target: Target) -> str:
 
 
 def _most(target: Target) -> str:
-    words = "below" if target.strictly else "at most"
-    most = "1/6" if target.most == 1 / 6 else f"{target.most:g}"
-    return f"{words} {most}{_unit(target.unit)}"
+    return f"at most {target.most:g}{_unit(target.unit)}"
 
 
 def _measured(target: Target) -> str:
@@ -205,24 +202,14 @@ def _first_calls(run: Run) -> str:
 
 
 def _warm(run: Run) -> str:
-    under = yardstick_key(yardsticks.HMAC_AND_VALIDATION)
     rows = [("webhook, a delivery", HANDLER), ("webhook, a forgery", HANDLER_FORGED)]
     rows += [(f"… {part}", part_key(part)) for part in (*split.WEBHOOK, split.REST)]
-    rows += [
-        ("an HMAC alone", yardstick_key(yardsticks.HMAC)),
-        ("an HMAC + compiled validation", under),
-        ("one PutEvents of boto3", yardstick_key(yardsticks.PUT_EVENTS)),
-    ]
-    head = ("", "CPU µs", "× HMAC + compiled validation")
-    return table(head, [(name, _figure(run, key), _ratio(run, key, under)) for name, key in rows])
+    return table(("", "CPU µs"), [(name, _figure(run, key)) for name, key in rows])
 
 
 def _records(run: Run) -> str:
-    under = yardstick_key(yardsticks.PUT_ITEM)
-    rows = [(f"{name}, batches of {size}", record_key(name, size)) for name, size in BATCHES]
-    rows.append(("one PutItem of boto3", under))
-    head = ("", "CPU µs a record", "× PutItem")
-    return table(head, [(name, _figure(run, key), _ratio(run, key, under)) for name, key in rows])
+    rows = [(f"{name}, batches of {size}", _figure(run, record_key(name, size))) for name, size in BATCHES]
+    return table(("", "CPU µs a record"), rows)
 
 
 def _sizes(run: Run) -> str:

@@ -31,7 +31,7 @@ from benchmarks.contestants import (
 )
 from benchmarks.cpu_share import WHOLE_CPU_MB, share_of
 from benchmarks.execution import FunctionFailed, measure_cold, measure_warm
-from benchmarks.warm import CPU, handler_of, measure_yardsticks
+from benchmarks.warm import CPU, handler_of
 
 SIZES_MB = (128, 256, 512, 1_024, WHOLE_CPU_MB)
 BATCH = 10
@@ -66,10 +66,6 @@ def part_key(part: str) -> str:
 def record_key(name: str, batch: int) -> str:
     """Names the CPU a record of a batch of that size, in µs."""
     return f"handler/{name}/{batch}/record_us"
-
-
-def yardstick_key(name: str) -> str:
-    return f"yardstick/{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +138,7 @@ class Measurement:
                 yield partial(self._warm, contestant, body, log)
         for name, batch in BATCHES:
             yield partial(self._records, name, batch)
-        yield from (
-            partial(task, body) for task in (self._handler, self._forged, self._parts, self._yardsticks)
-        )
+        yield from (partial(task, body) for task in (self._handler, self._forged, self._parts))
 
     def _cold(self, contestant: Contestant, memory_mb: int, body: str, log: Path) -> Round:
         name = contestant.name
@@ -192,13 +186,6 @@ class Measurement:
             raise FunctionFailed(f"{name}: {str(told['answer'])[:500]}")
         return told
 
-    def _yardsticks(self, body: str) -> Round:
-        item = lambda_event("booking_events")["Records"][0]["dynamodb"]["NewImage"]
-        # What the stream brings as base64 text is binary in a write; the size is what counts here.
-        environment = self._contestants[OURS].command.environment
-        told = measure_yardsticks(environment, body, strings_for_bytes(item))
-        return {yardstick_key(name): took for name, took in told.items()}
-
 
 def _answered(status: int) -> Callable[[Any], bool]:
     return lambda answer: bool(answer["statusCode"] == status)
@@ -226,14 +213,3 @@ def batch_of(name: str, size: int) -> dict[str, Any]:
             record["messageId"] = str(uuid.uuid4())
         records.append(record)
     return {"Records": records}
-
-
-def strings_for_bytes(value: Any) -> Any:
-    """Returns an attribute value with binary ones as strings, which JSON can carry to another process."""
-    if isinstance(value, dict):
-        if value.keys() == {"B"}:
-            return {"S": str(value["B"])}
-        return {name: strings_for_bytes(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [strings_for_bytes(item) for item in value]
-    return value

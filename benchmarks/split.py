@@ -17,10 +17,10 @@ WEBHOOK: dict[str, list[str]] = {
     ],
     "publishing": ["bookings.publish:Publisher.publish"],
     "logging": [
-        "bookings.telemetry:count",
-        "bookings.telemetry:logger.begin",
-        "bookings.telemetry:logger.info",
-        "bookings.telemetry:metrics.flush",
+        "bookings.observability:count",
+        "bookings.observability:logger.append_keys",
+        "bookings.observability:logger.info",
+        "bookings.observability:metrics.provider.flush_metrics",
     ],
 }
 

@@ -140,12 +140,6 @@ class Stub:
     authority: Path
     authorities: Path
 
-    def authorities_beside(self, name: str, roots: Path) -> Path:
-        """Returns a file, of this name, with that certificate behind the roots that a function brings."""
-        together = self.authority.with_name(f"{name}.pem")
-        together.write_bytes(roots.read_bytes() + self.authority.read_bytes())
-        return together
-
     @property
     def pid(self) -> int:
         return self._process.pid

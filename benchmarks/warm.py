@@ -1,8 +1,7 @@
-"""Handlers and yardsticks in processes of their own, warm, without the runtime client."""
+"""Handlers in processes of their own, warm, without the runtime client."""
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -10,8 +9,6 @@ from typing import Any
 from benchmarks import handler_process
 from benchmarks.contestants import Contestant
 from benchmarks.execution import FunctionFailed
-from benchmarks.stub import TOKEN
-from tests.kills.artefact import ROOT
 
 PATIENCE_SECONDS = 120
 
@@ -77,25 +74,3 @@ def handler_of(
         except BaseException:
             process.kill()
             raise
-
-
-def measure_yardsticks(
-    environment: Mapping[str, str], body: str, item: Mapping[str, Any]
-) -> dict[str, float]:
-    """Returns the yardsticks, in microseconds.
-
-    Args:
-        environment: of a function; its layer isn't used, which lacks the models behind compiled validation.
-    """
-    job = {"secret": TOKEN, "content": f"v0:1795165924:{body}", "body": body, "item": item}
-    ended = subprocess.run(
-        [sys.executable, "-m", "benchmarks.yardsticks"],
-        cwd=ROOT,
-        env={name: value for name, value in environment.items() if name != "PYTHONPATH"},
-        input=json.dumps(job).encode(),
-        stdout=subprocess.PIPE,
-        timeout=PATIENCE_SECONDS,
-        check=True,
-    )
-    told: dict[str, float] = json.loads(ended.stdout)
-    return told

@@ -8,6 +8,8 @@ from itertools import batched
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
+
 from bookings.announce import EventBus
 from bookings.aws.bus import EventBridgeBus
 from bookings.aws.table import parse_change
@@ -15,10 +17,7 @@ from bookings.clock import utc_text
 from bookings.domain_events import domain_event
 from bookings.envelope import Envelope
 from bookings.services import RefusedByService
-from rich.text import Text
-
 from cli.bookings_table import BookingsTable, erased
-from cli.boto_client import BotoClient
 from cli.output import WrongCallError, console, errors_told, print_json, printable
 from cli.since import since_when
 from cli.stack import JsonOption, LocalOption, Stack, StackOption, find_stack
@@ -168,7 +167,7 @@ def _shares_access_links(stack: Stack) -> bool:
 
 
 def _bus(stack: Stack) -> EventBridgeBus:
-    return EventBridgeBus(BotoClient(stack.event_bridge()), stack.output("EventBusArn"))
+    return EventBridgeBus(stack.event_bridge(), stack.output("EventBusArn"))
 
 
 def _show(announced: Announced) -> None:

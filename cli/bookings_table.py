@@ -6,7 +6,6 @@ from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from bookings.booking import event_time_text
-
 from cli.output import CommandError
 from cli.stack import Stack
 

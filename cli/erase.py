@@ -4,10 +4,10 @@ import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from bookings.aws.table import build_tombstone, parse_item
-from bookings.booking import Tombstone, event_time_text
 from rich.text import Text
 
+from bookings.aws.table import build_tombstone, parse_item
+from bookings.booking import Tombstone, event_time_text
 from cli.output import CommandError, WrongCallError, console, errors_told, print_json
 from cli.stack import JsonOption, LocalOption, Stack, StackOption, find_stack
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
+from pydantic_core import core_schema
+
 from bookings.answers import PROBLEM_JSON
 from bookings.receive import MAX_BODY_BYTES, REQUEST_ID_HEADER, SCHEDULER_EVENTS
 from bookings.zoom.challenge import URL_VALIDATION
-from bookings.zoom.events import CANCELED, CREATED
-from bookings.zoom.models import ScheduledEventCanceled, ScheduledEventCreated
+from bookings.zoom.events import CANCELED, CREATED, ScheduledEventCanceled, ScheduledEventCreated
 from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
-from pydantic_core import core_schema
 
 ROOT = Path(__file__).parents[1]
 PATH = ROOT / "docs/openapi.yaml"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import urllib3
-from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 
+from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from cli.output import CommandError
 
 REQUEST_ID_HEADER = "x-zm-request-id"

@@ -10,13 +10,13 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
+
 from bookings.answers import PROBLEM_JSON
 from bookings.booking import event_time_text
 from bookings.receive import SCHEDULER_EVENTS
 from bookings.zoom.delivery import NoEventId, event_time_of, identify
 from bookings.zoom.events import InvalidEvent, UnknownEvent
-from rich.text import Text
-
 from cli.output import CommandError, WrongCallError, console, errors_told, print_json, printable
 from cli.posting import Sent, post
 from cli.since import since_when

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from bookings.aws.table import parse_item
-from bookings.booking import Booking, KeptEvent, Kind, Status, Tombstone, event_time_text
 from rich import box
 from rich.console import Group, RenderableType
 from rich.json import JSON
 from rich.table import Table
 from rich.text import Text
 
+from bookings.aws.table import parse_item
+from bookings.booking import Booking, KeptEvent, Kind, Status, Tombstone, event_time_text
 from cli.bookings_table import BookingsTable, erased
 from cli.output import WrongCallError, console, errors_told, print_json, printable
 from cli.stack import JsonOption, LocalOption, StackOption, find_stack

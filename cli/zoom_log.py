@@ -19,8 +19,8 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
-from bookings.envelope import valid_request_id
 
+from bookings.envelope import valid_request_id
 from cli.output import CommandError, WrongCallError
 from cli.posting import REQUEST_ID_HEADER, why
 

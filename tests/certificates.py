@@ -13,10 +13,13 @@ from cryptography.x509.oid import NameOID
 AUTHORITY = "authority.pem"  # in the folder: the certificate to trust
 
 
-def make_certificates(folder: Path) -> ssl.SSLContext:
+def make_certificates(folder: Path, host: str = "localhost") -> ssl.SSLContext:
     """Returns what a server on this machine needs; writes the certificate of who signed its own to a folder.
 
     Both are made anew each time, and are good for two days.
+
+    Args:
+        host: the name in the server's certificate.
     """
     now = datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
@@ -33,8 +36,8 @@ def make_certificates(folder: Path) -> ssl.SSLContext:
         .add_extension(_may_sign(), critical=True)
         .sign(authority_key, hashes.SHA256())
     )
-    server = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    names = [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]
+    server = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    names = [x509.DNSName(host), x509.IPAddress(IPv4Address("127.0.0.1"))]
     issuer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
     certificate = (
         base.subject_name(server)

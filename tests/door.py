@@ -9,7 +9,6 @@ from bookings.live_secrets import LiveSecrets, SecretSource
 from bookings.publish import Publisher
 from bookings.receive import Receiver
 from bookings.settings import FanOut
-
 from tests.fakes import (
     InMemoryBus,
     InMemoryCounts,

@@ -12,13 +12,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bookings.booking import Booking, Tombstone
+from bookings.clock import Deadline
 from bookings.counts import Count
 from bookings.envelope import Envelope
+from bookings.limits import CALL_SECONDS
 from bookings.live_secrets import SecretVersion
 from bookings.record import BookingTooLarge, RevisionConflict
 from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
 from bookings.zoom.events import CANCELED, CREATED
-
 from tests.aws import dynamodb, events, sqs
 from tests.aws.errors import AWSError
 
@@ -91,13 +92,13 @@ class _Service:
         self.next: list[Trouble | None] = []
         self.calls = 0
 
-    def _call(self, timeout_seconds: float, take: Callable[[], None]) -> None:
-        """Does what is asked, within the time-out, as a bounded call would.
+    def _call(self, deadline: Deadline | None, take: Callable[[], None]) -> None:
+        """Does what is asked, as a call does that gives up after `CALL_SECONDS`.
 
         Raises:
-            ServiceError: as the trouble says, or the time-out is over.
+            ServiceError: as the trouble says, there was no answer in time, or no time left to begin.
         """
-        if timeout_seconds <= 0:
+        if deadline and not deadline.allows(CALL_SECONDS):
             raise ServiceUnavailable("fake: no time left")
         self.calls += 1
         trouble = self.next.pop(0) if self.next else self.trouble
@@ -106,8 +107,8 @@ class _Service:
             return
         if trouble.took_it:
             take()
-        if trouble.seconds > timeout_seconds:
-            self._clock.advance(timeout_seconds)
+        if trouble.seconds > CALL_SECONDS:
+            self._clock.advance(CALL_SECONDS)
             raise ServiceUnavailable("fake: no answer in time")
         self._clock.advance(trouble.seconds)
         if trouble.error:
@@ -124,15 +125,12 @@ class InMemoryBus(_Service):
         self.published: list[Envelope] = []
         self.refuses: Callable[[Envelope], ServiceError | None] = lambda _envelope: None
 
-    def prepare(self, timeout_seconds: float) -> None:
-        self.prepared = timeout_seconds
-
-    def publish(self, envelope: Envelope, timeout_seconds: float) -> None:
+    def publish(self, envelope: Envelope, deadline: Deadline | None = None) -> None:
         def take() -> None:
             check_entry(envelope)
             self.published.append(envelope)
 
-        self._call(timeout_seconds, take)
+        self._call(deadline, take)
 
     def publish_all(self, envelopes: Sequence[Envelope]) -> list[ServiceError | None]:
         results: list[ServiceError | None] = []
@@ -141,7 +139,7 @@ class InMemoryBus(_Service):
                 error = self.refuses(envelope)
                 if error:
                     raise error
-                self.publish(envelope, 1.0)
+                self.publish(envelope)
             except ServiceError as error:
                 results.append(error)
             else:
@@ -156,7 +154,7 @@ class InMemoryQueue(_Service):
         super().__init__(clock)
         self.messages: list[str] = []
 
-    def send(self, message: str, timeout_seconds: float) -> None:
+    def send(self, message: str, deadline: Deadline | None = None) -> None:
         def take() -> None:
             try:
                 sqs.check_body(message)
@@ -164,7 +162,7 @@ class InMemoryQueue(_Service):
                 raise RefusedByService(f"fake: {error.code}") from None
             self.messages.append(message)
 
-        self._call(timeout_seconds, take)
+        self._call(deadline, take)
 
     @property
     def contents(self) -> list[dict[str, Any]]:
@@ -178,12 +176,9 @@ class InMemoryHandlerQueues:
         self._clock = clock
         self.queues = {CREATED: InMemoryQueue(clock), CANCELED: InMemoryQueue(clock)}
 
-    def prepare(self, timeout_seconds: float) -> None:
-        self.prepared = timeout_seconds
-
-    def send(self, envelope: Envelope, timeout_seconds: float) -> None:
+    def send(self, envelope: Envelope, deadline: Deadline | None = None) -> None:
         message = envelope.to_message(account="123456789012", region="us-east-1", time=self._clock.now())
-        self.queues[envelope.detail_type].send(message, timeout_seconds)
+        self.queues[envelope.detail_type].send(message, deadline)
 
     def in_trouble(self, trouble: Trouble | None) -> None:
         for queue in self.queues.values():
@@ -205,12 +200,12 @@ class InMemorySecret(_Service):
         """Makes a new current version; the one before becomes the previous one."""
         self.versions = [SecretVersion(value, self._clock.now()), self.versions[0]]
 
-    def current(self, timeout_seconds: float) -> SecretVersion:
-        self._call(timeout_seconds, lambda: None)
+    def current(self, deadline: Deadline) -> SecretVersion:
+        self._call(deadline, lambda: None)
         return self.versions[0]
 
-    def previous(self, timeout_seconds: float) -> SecretVersion | None:
-        self._call(timeout_seconds, lambda: None)
+    def previous(self, deadline: Deadline) -> SecretVersion | None:
+        self._call(deadline, lambda: None)
         return self.versions[1] if len(self.versions) > 1 else None
 
 
@@ -277,19 +272,6 @@ class InMemoryRedelivery:
         if self.error:
             raise self.error
         self.delayed.extend(messages)
-
-
-class InMemoryLog:
-    """Keeps log lines as a level, a message and their fields."""
-
-    def __init__(self) -> None:
-        self.lines: list[tuple[str, str, dict[str, Any]]] = []
-
-    def info(self, message: str, *, extra: dict[str, Any]) -> None:
-        self.lines.append(("info", message, extra))
-
-    def error(self, message: str, *, extra: dict[str, Any]) -> None:
-        self.lines.append(("error", message, extra))
 
 
 def check_entry(envelope: Envelope) -> None:

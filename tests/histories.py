@@ -5,10 +5,10 @@ Few values, so that times collide, half-moves meet and details are missing now a
 
 from typing import Any
 
-from bookings.booking import MOVE_WINDOW_MS, Delivery
-from bookings.zoom.delivery import to_delivery
 from hypothesis import strategies as st
 
+from bookings.booking import MOVE_WINDOW_MS, Delivery
+from bookings.zoom.delivery import to_delivery
 from tests.samples import MORNING_MS, canceled, created
 
 SECOND = 1000

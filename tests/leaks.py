@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 import typer
-from bookings import answers, errors, receive
 from typer.testing import CliRunner, Result
 
+from bookings import answers, errors, receive
 from tests.samples import canceled, created
 
 EVENTS = Path(__file__).parents[1] / "events"

@@ -1,9 +1,13 @@
-"""What the functions print, told apart."""
+"""What the functions print: log lines, metrics, anything else."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+
+from bookings.observability import logger, metrics
 
 
 class Printed:
@@ -42,3 +46,25 @@ def metric_names(line: dict[str, Any]) -> list[str]:
     return [
         metric["Name"] for directive in line["_aws"]["CloudWatchMetrics"] for metric in directive["Metrics"]
     ]
+
+
+class _LiveStdout:
+    """The present standard output. Powertools' logger keeps the stream of its start, which pytest replaces."""
+
+    def write(self, text: str) -> None:
+        print(text, end="")
+
+    def flush(self) -> None:
+        """Has nothing to flush."""
+
+
+@contextmanager
+def captured(capsys: pytest.CaptureFixture[str]) -> Iterator[Printed]:
+    """Yields what the functions print inside the block. Metrics of before are dropped."""
+    metrics.clear_metrics()
+    handler: Any = logger.registered_handler
+    before = handler.setStream(_LiveStdout())
+    try:
+        yield Printed(capsys)
+    finally:
+        handler.setStream(before)

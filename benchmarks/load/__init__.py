@@ -1,1 +1,1 @@
-"""`make load`: the built webhook function, and the stack on this machine, under sustained deliveries."""
+"""`python -m benchmarks.load`: the built webhook and the stack on this machine under sustained deliveries."""

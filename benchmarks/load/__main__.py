@@ -1,4 +1,4 @@
-"""`make load`: the built webhook function and the local stack under load, for a while, and in black holes."""
+"""`python -m benchmarks.load`: the built webhook and the local stack under load, and in black holes."""
 
 import argparse
 import os
@@ -38,7 +38,7 @@ _INTERRUPTED = 130
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="make load", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
     parser.add_argument(
         "--seconds",
         type=_seconds,
@@ -129,7 +129,8 @@ def measure(seconds: float, connections: tuple[int, ...], level_seconds: float) 
         soak=steady,
         cold_starts=cold_starts,
         cases=cases,
-        command=f"make load SECONDS={seconds:.0f} CONNECTIONS={','.join(map(str, connections))}",
+        command=f"python -m benchmarks.load --seconds {seconds:.0f} "
+        f"--connections {','.join(map(str, connections))}",
         machine=describe_machine(),
         load=f"{load:.1f} before and {os.getloadavg()[0]:.1f} at the end",
         day=today(),

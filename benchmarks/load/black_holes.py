@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from benchmarks.contestants import Contestant, webhook_event, zoom_body
+from benchmarks.contestants import DEPLOYED_MB, Contestant, webhook_event, zoom_body
 from benchmarks.cpu_share import share_of
 from benchmarks.execution import measure_cold
 from benchmarks.load.bench import Behind, behind
@@ -25,7 +25,6 @@ from benchmarks.load.process import Process
 from benchmarks.stub import GET_SECRET, PUT_EVENTS, SEND_MESSAGE, Behaviour, Stub
 
 ANSWER_SECONDS = 2.5  # of the contract
-DEPLOYED_MB = 512  # as template.yaml has it
 CONNECTIONS = (1, 8)
 
 _EACH = 2  # deliveries on each connection
@@ -197,14 +196,6 @@ def dead_endpoints(hole: Hole, services: tuple[Service, ...]) -> Iterator[Mappin
         for service in services:
             port = opened.enter_context(_mute() if hole is Hole.MUTE else _unreachable())
             environment[ENDPOINTS[service]] = f"https://127.0.0.1:{port}"
-            if service is Service.SQS:
-                # SQS is called at its queues' own addresses.
-                queue = f"https://127.0.0.1:{port}/123456789012"
-                environment |= {
-                    "BOOKING_CREATED_QUEUE_URL": f"{queue}/created",
-                    "BOOKING_CANCELED_QUEUE_URL": f"{queue}/canceled",
-                    "QUARANTINE_QUEUE_URL": f"{queue}/quarantine",
-                }
         yield environment
 
 

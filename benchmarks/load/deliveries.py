@@ -5,9 +5,8 @@ import secrets
 import time
 from enum import StrEnum
 
-from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
-
 from benchmarks.contestants import zoom_body
+from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 
 RUN_BYTES = 7  # of chance, in hex with the number 26 characters: the length of Zoom's own ids
 

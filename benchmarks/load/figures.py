@@ -5,10 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bookings.publish import ATTEMPT_SECONDS
-
 from benchmarks.load.deliveries import event_id
 from benchmarks.load.generator import Sent
+from bookings.limits import READ_SECONDS
 
 OK = 200
 
@@ -85,7 +84,7 @@ def settle(run: str, sent: Iterable[Sent], *taken: Mapping[str, int]) -> Ledger:
         slow |= {
             event_id(run, answer.number)
             for answer in each.answers
-            if answer.function_us >= ATTEMPT_SECONDS * 1e6
+            if answer.function_us >= READ_SECONDS * 1e6
         }
         known |= {event_id(run, number) for number in each.unanswered}
     total: Counter[str] = Counter()

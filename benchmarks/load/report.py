@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
-from benchmarks.contestants import FLOOR, OURS
+from benchmarks.contestants import DEPLOYED_MB, FLOOR, OURS
 from benchmarks.load import black_holes, soak
-from benchmarks.load.black_holes import ANSWER_SECONDS, DEPLOYED_MB, Case, ColdStart
+from benchmarks.load.black_holes import ANSWER_SECONDS, Case, ColdStart
 from benchmarks.load.figures import Latency, Level
 from benchmarks.load.local_stack import Arrived, StackRun
 from benchmarks.load.soak import Soak
@@ -46,7 +46,7 @@ quarantine, so that they are called at all."""
 
 _OF_COLD = f"""\
 A fresh process, initialized with a whole CPU, whose first delivery meets a dead bus at the CPU share of
-{DEPLOYED_MB} MB; it has to be in the queue."""
+{DEPLOYED_MB:,} MB; it has to be in the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Run:
             place = f"{case.hole}, {_services(case)}, {case.connections} connections, {case.stage}"
             told += [f"{place}: {problem}" for problem in case.problems]
         for start in self.cold_starts:
-            told += [f"cold at {DEPLOYED_MB} MB, {start.hole}: {problem}" for problem in start.problems]
+            told += [f"cold at {DEPLOYED_MB:,} MB, {start.hole}: {problem}" for problem in start.problems]
         return told
 
 
@@ -157,7 +157,7 @@ def as_text(run: Run) -> str:
     longest = max(case.function_seconds for case in run.cases)
     lines.append(f"black holes: {len(run.cases)} cases, the longest answer after {longest:.2f} s")
     cold = max(start.first_call_ms for start in run.cold_starts)
-    lines.append(f"cold at {DEPLOYED_MB} MB, bus dead: the longest first call {cold:,.0f} ms")
+    lines.append(f"cold at {DEPLOYED_MB:,} MB, bus dead: the longest first call {cold:,.0f} ms")
     return "\n".join([*lines, *(f"WRONG: {problem}" for problem in run.problems)])
 
 

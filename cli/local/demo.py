@@ -14,9 +14,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Protocol
 
-from bookings.zoom.signature import hash_token
 from boto3.dynamodb.types import TypeDeserializer
 
+from bookings.zoom.signature import hash_token
 from cli.local.stack import ROOT, RunningStack
 from cli.local.subscriber import DomainEvent, Subscriber
 from cli.posting import Sent, post

@@ -8,16 +8,18 @@ batch are done. It shares no queue and no role with its twin.
 
 from typing import Any
 
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from bookings import bootstrap
-from bookings.errors import fit_for_a_log
-from bookings.telemetry import observed
+from bookings.errors import hide_error_details
+from bookings.observability import logger, metrics
+
+record_batch = bootstrap.record_batch()
 
 
-@observed
-@fit_for_a_log
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return bootstrap.record_batch().process(event, context.get_remaining_time_in_millis)
-
-
-bootstrap.made_while_lambda_starts(bootstrap.record_batch)
+@metrics.log_metrics
+@logger.inject_lambda_context(log_event=False)
+@hide_error_details
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    return record_batch.process(event, context.get_remaining_time_in_millis)

@@ -9,18 +9,24 @@ import base64
 import binascii
 from typing import Any
 
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from bookings import bootstrap
 from bookings.answers import Answer
 from bookings.counts import Count
 from bookings.errors import describe
+from bookings.observability import count, logger, metrics
 from bookings.receive import Request, unavailable
-from bookings.telemetry import count, logger, observed
+
+receiver = bootstrap.receiver()
+receiver.prepare()
 
 
-@observed
-def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+@metrics.log_metrics
+@logger.inject_lambda_context(log_event=False)
+def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     try:
-        answer = bootstrap.receiver().receive(to_request(event))
+        answer = receiver.receive(to_request(event))
     except Exception as error:  # noqa: BLE001 - an authentic delivery must never be answered 4xx for our bug
         count(Count.UNEXPECTED_ERROR)
         logger.error("unexpected error", extra=describe(error))
@@ -50,6 +56,3 @@ def to_response(answer: Answer) -> dict[str, Any]:
     if answer.body is not None:
         response |= {"headers": {"content-type": answer.content_type}, "body": answer.body}
     return response
-
-
-bootstrap.made_while_lambda_starts(bootstrap.ready_receiver)

@@ -5,15 +5,13 @@ from typing import Any
 
 import boto3
 import pytest
-from bookings import bootstrap
 from moto import mock_aws  # before any client is made, which moto has to see being made
 from samtranslator.yaml_helper import yaml_parse
 
-from cli.boto_client import BotoClient
 from tests.adapters.deliveries import ROOT
-from tests.adapters.handlers import Outage
+from tests.adapters.handlers import Functions, Outage
 from tests.adapters.resources import TOKEN, Bus, Queue, Stack
-from tests.printed import Printed
+from tests.printed import Printed, captured
 
 
 @pytest.fixture
@@ -51,9 +49,7 @@ def table_name(aws: None, template: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def stack(
-    aws: None, table_name: str, template: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Stack]:
+def stack(aws: None, table_name: str, template: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Stack:
     """The stack without its functions; the rules' patterns are the template's, the settings are set."""
     bus = Bus()
     created, canceled, subscriber = Queue("created"), Queue("canceled"), Queue("subscriber")
@@ -61,7 +57,7 @@ def stack(
     bus.subscribe(canceled, template["BookingCanceledRule"]["Properties"]["EventPattern"])
     bus.subscribe(subscriber, {"source": ["bookings"]})
     secret = boto3.client("secretsmanager").create_secret(Name="zoom", SecretString=TOKEN)
-    made = Stack(
+    resources = Stack(
         bus=bus,
         created=created,
         canceled=canceled,
@@ -71,33 +67,24 @@ def stack(
         table_name=table_name,
         secret_arn=secret["ARN"],
     )
-    for name, value in made.environment().items():
+    for name, value in resources.environment().items():
         monkeypatch.setenv(name, value)
-    # moto answers inside of boto3.
-    monkeypatch.setattr(bootstrap, "client", lambda service, **_: BotoClient(boto3.client(service)))
-    # moto's first answers take their time on a busy machine, and here no time-out is what is tested.
-    for constant in (
-        "receive.BUDGET_SECONDS",
-        "receive.ATTEMPT_SECONDS",
-        "publish.ATTEMPT_SECONDS",
-        "live_secrets.FETCH_SECONDS",
-        "record.QUARANTINE_SECONDS",
-        "announce.DEAD_LETTER_SECONDS",
-    ):
-        monkeypatch.setattr(f"bookings.{constant}", 60.0)
-    clear_bootstrap()
-    yield made
-    clear_bootstrap()
-
-
-def clear_bootstrap() -> None:
-    for factory in (bootstrap.receiver, bootstrap.record_batch, bootstrap.announcer):
-        factory.cache_clear()
+    # moto's first answers are slow on a busy machine, and no test on moto is about time.
+    monkeypatch.setattr("bookings.receive.REQUEST_SECONDS", 60.0)
+    monkeypatch.setattr("bookings.receive.PREPARATION_SECONDS", 60.0)
+    return resources
 
 
 @pytest.fixture
-def output(capsys: pytest.CaptureFixture[str]) -> Printed:
-    return Printed(capsys)
+def functions(stack: Stack) -> Functions:
+    """The functions, none of them started yet."""
+    return Functions()
+
+
+@pytest.fixture
+def output(capsys: pytest.CaptureFixture[str]) -> Iterator[Printed]:
+    with captured(capsys) as printed:
+        yield printed
 
 
 @pytest.fixture

@@ -10,16 +10,17 @@ from typing import Any
 import boto3
 import botocore.client
 import pytest
-from bookings.zoom.signature import sign
 from botocore.exceptions import ClientError
 
+from bookings.zoom.signature import sign
 from tests.adapters.deliveries import ROOT
 from tests.adapters.resources import TOKEN, Queue
+from tests.cold_start import load_app
 
 CANARY = "canary-7f3a"
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
-CLIENT: Any = botocore.client.BaseClient  # the method that every call passes is not in its types
+CLIENT: Any = botocore.client.BaseClient  # its types lack the method that makes every call
 
 
 @dataclass
@@ -102,12 +103,29 @@ def stream_event(table_name: str) -> dict[str, Any]:
     return decoded
 
 
-def call(handler: Handler, event: dict[str, Any], context: Context | None = None) -> dict[str, Any]:
-    return handler(event, context or Context())
+class Functions:
+    """The functions on one execution environment each, which starts with the first call."""
+
+    def __init__(self) -> None:
+        self._started: dict[str, Handler] = {}
+
+    def start(self, function: str) -> None:
+        """Starts a new environment of the function `functions/{function}`, in place of the one before."""
+        self._started[function] = load_app(function).lambda_handler
+
+    def call(self, function: str, event: dict[str, Any], context: Context | None = None) -> dict[str, Any]:
+        """Returns the handler's answer to an event."""
+        if function not in self._started:
+            self.start(function)
+        return self._started[function](event, context or Context())
 
 
 class Outage:
-    """Makes calls fail inside botocore, until it is over."""
+    """Makes calls fail inside botocore until it ends.
+
+    Attributes:
+        calls: the operations called so far.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._down: dict[str, str] = {}

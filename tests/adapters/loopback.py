@@ -1,9 +1,10 @@
-"""A service on this machine that answers, stays silent or hangs up as a test tells it, over real sockets.
+"""A service on this machine that answers, stays silent or hangs up as a test wants it, over real sockets.
 
-moto answers inside botocore; time-outs and broken connections only happen on a wire.
+moto answers inside botocore. Time-outs, broken connections and certificates need a wire.
 """
 
 import json
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,42 +24,39 @@ class Misbehaviour(Enum):
 
 @dataclass
 class Reply:
-    """An answer in the protocol of AWS's JSON services; a body of bytes is sent as it is."""
+    """An answer in the protocol of AWS's JSON services.
+
+    Attributes:
+        body: bytes are sent unchanged, anything else as JSON.
+        closes: the service closes the connection afterwards, as AWS closes an idle one.
+    """
 
     body: Any = field(default_factory=dict)
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    closes: bool = False
 
     @property
     def content(self) -> bytes:
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A request as it came; names of headers in lower case."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-
 Answer = Callable[[str, dict[str, Any]], Reply | Misbehaviour]
-"""Gives the answer to a call, told by its operation (`PutEvents`) and input."""
+"""Returns the answer to a call, from its operation (`PutEvents`) and input."""
 
 
 class Service:
     """Serves one answer function until its `with` block ends.
 
+    Args:
+        tls: the server's side of TLS; without it the service speaks plain HTTP.
+
     Attributes:
-        calls: those that came, in order: operation and input.
-        received: the same as the requests that they were.
+        calls: the operation and the input of each call, in order.
     """
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, tls: ssl.SSLContext | None = None) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
-        self.received: list[Received] = []
         self._closing = threading.Event()
         service = self
 
@@ -67,11 +65,8 @@ class Service:
             disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
-                raw = self.rfile.read(int(self.headers["content-length"]))
-                content = json.loads(raw)
+                content = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 operation = self.headers["x-amz-target"].rpartition(".")[2]
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                service.received.append(Received(self.command, self.path, headers, raw))
                 service.calls.append((operation, content))
                 reply = answer(operation, content)
                 if reply is Misbehaviour.SILENT:
@@ -81,27 +76,31 @@ class Service:
                 if isinstance(reply, Misbehaviour):
                     self.close_connection = True
                     return
-                said = {
+                headers = {
                     "date": self.date_time_string(),
                     "content-type": "application/x-amz-json-1.1",
                     "content-length": str(len(reply.content)),
                 } | reply.headers
                 self.send_response_only(reply.status)
-                for name, value in said.items():
+                for name, value in headers.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(reply.content)
+                self.close_connection |= reply.closes
 
             def log_message(self, *_: object) -> None:
                 """Keeps the tests' output clean."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self._scheme = "https" if tls else "http"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._scheme}://localhost:{self._server.server_port}"
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -5,9 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+
+from bookings.clock import Deadline, SystemClock
 from bookings.settings import FanOut
 
 TOKEN = "token-of-the-tests-22c"
+
+
+def in_time() -> Deadline:
+    """Returns a deadline that no call misses."""
+    return Deadline(SystemClock(), 60.0)
 
 
 class Queue:

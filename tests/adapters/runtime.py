@@ -69,6 +69,17 @@ class FunctionProcess:
         assert path.endswith("/response"), (path, answer)
         return answer, time.monotonic() - started
 
+    def failed_start(self) -> dict[str, Any]:
+        """Returns the error that Lambda is told when a start fails.
+
+        Raises:
+            AssertionError: the process started.
+        """
+        path, error = self._posted.get(timeout=PATIENCE_SECONDS)
+        assert path.endswith("/runtime/init/error"), (path, error)
+        failed: dict[str, Any] = error
+        return failed
+
     def begin(self, event: dict[str, Any]) -> None:
         """Hands over an event without waiting for its answer."""
         self._events.put(event)

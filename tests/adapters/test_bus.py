@@ -1,22 +1,17 @@
-"""The bus's adapter: entries as sent, partial failures, splitting, time-outs."""
+"""The bus's adapter: entries as sent, partial failures, splitting."""
 
 import dataclasses
 import json
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
-from bookings.aws.bus import MAX_ENTRIES, MAX_ENTRY_BYTES, EventBridgeBus
-from bookings.aws.client import client
-from bookings.envelope import Envelope
-from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
 from botocore.stub import Stubber
 
-from cli.boto_client import BotoClient
-from tests.adapters.loopback import Misbehaviour, Reply, Service
-from tests.adapters.resources import Bus, Queue
+from bookings.aws.bus import MAX_ENTRIES, MAX_ENTRY_BYTES, EventBridgeBus
+from bookings.envelope import Envelope
+from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
+from tests.adapters.resources import Bus, Queue, in_time
 
 ARN = "arn:aws:events:us-east-1:123456789012:event-bus/bookings"
 
@@ -46,7 +41,7 @@ class Stubbed:
         events = boto3.client("events")
         self._stub = Stubber(events)
         self._stub.activate()
-        self.bus = EventBridgeBus(BotoClient(events), ARN)
+        self.bus = EventBridgeBus(events, ARN)
 
     def expect(self, sent: list[Envelope], *results: dict[str, str]) -> None:
         answer = list(results) or [{"EventId": "e"} for _ in sent]
@@ -76,7 +71,7 @@ def test_an_event_arrives_as_it_was_published_to_the_character(aws: None) -> Non
     bus.subscribe(queue, {"source": ["zoom.scheduler"]})
     detail = '{"event": "scheduler.x", "text": "Gr\\u00fc\\u00dfe 🏝"}'
     sent = Envelope("zoom.scheduler", "scheduler.x", detail, request_id="abc_1-2")
-    EventBridgeBus(BotoClient(boto3.client("events")), bus.arn).publish(sent, 5.0)
+    EventBridgeBus(boto3.client("events"), bus.arn).publish(sent, in_time())
     (message,) = queue.bodies()
     assert message["detail"] == json.loads(detail)
     assert (message["source"], message["detail-type"]) == ("zoom.scheduler", "scheduler.x")
@@ -87,7 +82,7 @@ def test_an_entry_carries_the_body_unchanged_and_no_time_of_its_own() -> None:
     stubbed = Stubbed()
     sent = Envelope("zoom.scheduler", "scheduler.x", '{ "a" :1.0,"b":"\\u00e4"}\n', request_id="r1")
     stubbed.expect([sent])  # the entry is compared whole: it has no Time
-    stubbed.bus.publish(sent, 5.0)
+    stubbed.bus.publish(sent, in_time())
     stubbed.all_used()
 
 
@@ -108,7 +103,7 @@ def test_a_failed_entry_in_an_answer_of_200_is_a_failure(code: str, kind: type[S
     stubbed = Stubbed()
     stubbed.expect([envelope()], {"ErrorCode": code, "ErrorMessage": "canary"})
     with pytest.raises(kind, match=f"^EventBridge: {code}$"):
-        stubbed.bus.publish(envelope(), 5.0)
+        stubbed.bus.publish(envelope(), in_time())
 
 
 @pytest.mark.parametrize(
@@ -126,55 +121,14 @@ def test_a_call_that_fails_as_a_whole_is_told_by_its_code(code: str, kind: type[
     stubbed = Stubbed()
     stubbed.expect_error([envelope()], code)
     with pytest.raises(kind, match=f"^EventBridge: {code}$"):
-        stubbed.bus.publish(envelope(), 5.0)
+        stubbed.bus.publish(envelope(), in_time())
 
 
 def test_an_event_over_the_limit_is_refused_without_a_call() -> None:
     # failure matrix: 26
     stubbed = Stubbed()
     with pytest.raises(RefusedByService, match="1,000,000 bytes"):
-        stubbed.bus.publish(envelope(detail=json.dumps({"text": "ä" * (MAX_ENTRY_BYTES // 2)})), 5.0)
-
-
-# ── time ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_silent_bus_is_given_up_within_the_time_of_the_publication(monkeypatch: pytest.MonkeyPatch) -> None:
-    # failure matrix: 11, 13
-    with Service(lambda *_: Misbehaviour.SILENT) as service:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", service.url)
-        bus = EventBridgeBus(client("events", timeout_seconds=5, attempts=1), ARN)
-        started = time.monotonic()
-        with pytest.raises(ServiceUnavailable, match=r"^EventBridge: no answer in time$") as raised:
-            bus.publish(envelope(), 0.3)
-        assert time.monotonic() - started < 4.0
-        assert raised.value.answered is False
-
-
-def test_a_silent_bus_costs_a_batch_one_time_out_however_many_events_it_has(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with Service(lambda *_: Misbehaviour.SILENT) as service:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", service.url)
-        bus = EventBridgeBus(client("events", timeout_seconds=0.2, attempts=1), ARN)
-        started = time.monotonic()
-        results = bus.publish_all([envelope(number) for number in range(45)])
-        assert time.monotonic() - started < 4.0
-        assert told(results) == ["ServiceUnavailable EventBridge: no answer in time"] * 45
-        assert len(service.calls) == 1
-
-
-def test_an_event_is_published_although_its_kept_connection_was_closed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    answers: Iterator[Misbehaviour | Reply] = iter(
-        [Misbehaviour.HANG_UP, Reply({"FailedEntryCount": 0, "Entries": [{"EventId": "e"}]})]
-    )
-    with Service(lambda *_: next(answers)) as service:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", service.url)
-        bus = EventBridgeBus(client("events", timeout_seconds=5, attempts=1), ARN)
-        bus.publish(envelope(), 5.0)
-        assert [operation for operation, _ in service.calls] == ["PutEvents", "PutEvents"]
+        stubbed.bus.publish(envelope(detail=json.dumps({"text": "ä" * (MAX_ENTRY_BYTES // 2)})), in_time())
 
 
 # ── batches ──────────────────────────────────────────────────────────────────────────────────────────────

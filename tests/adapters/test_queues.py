@@ -1,14 +1,13 @@
 """The queues' adapter: what is sent, how large it may be, when it comes again."""
 
 import json
-import time
-from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 import boto3
 import pytest
+from botocore.stub import Stubber
+
 from bookings.aws.bus import EventBridgeBus
-from bookings.aws.client import client
 from bookings.aws.queues import MAX_MESSAGE_BYTES, SQSHandlerQueues, SQSQueue, SQSRedelivery
 from bookings.clock import SystemClock
 from bookings.envelope import Envelope, parse_message
@@ -16,18 +15,14 @@ from bookings.quarantine import MAX_ERRORS, quarantine_message
 from bookings.receive import MAX_BODY_BYTES
 from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
 from bookings.zoom.events import CANCELED, CREATED
-from botocore.stub import Stubber
-
-from cli.boto_client import BotoClient
 from tests.adapters.deliveries import NOW, sample
-from tests.adapters.loopback import Misbehaviour, Reply, Service
-from tests.adapters.resources import Bus, Queue
+from tests.adapters.resources import Bus, Queue, in_time
 
 URL = "https://sqs.us-east-1.amazonaws.com/123456789012/q"
 
 
 def sqs_queue(queue: Queue) -> SQSQueue:
-    return SQSQueue(BotoClient(queue.client), queue.url)
+    return SQSQueue(queue.client, queue.url)
 
 
 # ── one message ──────────────────────────────────────────────────────────────────────────────────────────
@@ -36,7 +31,7 @@ def sqs_queue(queue: Queue) -> SQSQueue:
 def test_a_message_arrives_to_the_character(aws: None) -> None:
     queue = Queue("quarantine")
     text = 'Grüße 🏝\t\r\n"\\u0000"'
-    sqs_queue(queue).send(text, 5.0)
+    sqs_queue(queue).send(text)
     assert [message["Body"] for message in queue.receive()] == [text]
 
 
@@ -45,11 +40,11 @@ def test_a_message_of_exactly_a_mebibyte_is_sent_and_one_byte_more_is_refused_wi
 ) -> None:
     queue = Queue("quarantine")
     largest = "é" * (MAX_MESSAGE_BYTES // 2)
-    sqs_queue(queue).send(largest, 5.0)
+    sqs_queue(queue).send(largest)
     assert [message["Body"] for message in queue.receive()] == [largest]
-    unreachable = SQSQueue(BotoClient(None), URL)
+    unreachable = SQSQueue(None, URL)
     with pytest.raises(RefusedByService, match="over 1,048,576 bytes"):
-        unreachable.send(largest + "x", 5.0)
+        unreachable.send(largest + "x")
 
 
 def test_the_largest_body_with_the_most_to_say_of_it_still_fits_the_quarantine(aws: None) -> None:
@@ -66,7 +61,7 @@ def test_the_largest_body_with_the_most_to_say_of_it_still_fits_the_quarantine(a
         timestamp="1" * 3000,
         signature="v" * 3000,
     )
-    sqs_queue(queue).send(message, 5.0)
+    sqs_queue(queue).send(message)
     assert [message["Body"] for message in queue.receive()] == [message]
 
 
@@ -86,54 +81,8 @@ def test_a_message_that_is_not_taken_is_told_by_its_code(code: str, kind: type[S
     with Stubber(sqs) as stub:
         stub.add_client_error("send_message", code, "canary")
         with pytest.raises(kind) as raised:
-            SQSQueue(BotoClient(sqs), URL).send("text", 5.0)
+            SQSQueue(sqs, URL).send("text")
     assert str(raised.value) == f"SQS: {code}"
-
-
-def test_a_silent_queue_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    # failure matrix: 13
-    with Service(lambda *_: Misbehaviour.SILENT) as service:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", service.url)
-        queue = SQSQueue(client("sqs", timeout_seconds=5, attempts=1), f"{service.url}/q")
-        started = time.monotonic()
-        with pytest.raises(ServiceUnavailable, match=r"^SQS: no answer in time$"):
-            queue.send("text", 0.3)
-        assert time.monotonic() - started < 4.0
-
-
-def test_a_message_is_sent_although_its_kept_connection_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers: Iterator[Misbehaviour | Reply] = iter(
-        [
-            Misbehaviour.HANG_UP,
-            Reply({"MessageId": "m", "MD5OfMessageBody": "1cb251ec0d568de6a929b520c4aed8d1"}),
-        ]
-    )
-    with Service(lambda *_: next(answers)) as service:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", service.url)
-        queue = SQSQueue(client("sqs", timeout_seconds=5, attempts=1), f"{service.url}/q")
-        queue.send("text", 5.0)
-        assert [operation for operation, _ in service.calls] == ["SendMessage", "SendMessage"]
-
-
-class Recording:
-    """A client that notes for how long it may connect."""
-
-    def __init__(self) -> None:
-        self.connected_seconds: list[float] = []
-
-    def connect(self, timeout_seconds: float) -> None:
-        self.connected_seconds.append(timeout_seconds)
-
-    def call(self, operation: str, parameters: object, timeout_seconds: float | None = None) -> NoReturn:
-        raise AssertionError(f"nothing is to be sent yet, and here comes {operation}")
-
-
-def test_the_bus_and_the_queues_connect_before_they_have_something_to_send() -> None:
-    events, sqs = Recording(), Recording()
-    bus_arn = "arn:aws:events:us-east-1:123456789012:event-bus/b"
-    EventBridgeBus(events, bus_arn).prepare(0.5)
-    SQSHandlerQueues({CREATED: SQSQueue(sqs, URL)}, bus_arn, SystemClock()).prepare(0.3)
-    assert (events.connected_seconds, sqs.connected_seconds) == ([0.5], [0.3])
 
 
 # ── the handlers' queues ─────────────────────────────────────────────────────────────────────────────────
@@ -148,8 +97,8 @@ def test_a_handler_sees_no_difference_between_the_two_ways_of_an_event(
     bus.subscribe(by_bus, {"source": ["zoom.scheduler"]})
     body = json.dumps(sample("created"))
     sent = Envelope("zoom.scheduler", CREATED, body, request_id=request_id)
-    EventBridgeBus(BotoClient(boto3.client("events")), bus.arn).publish(sent, 5.0)
-    SQSHandlerQueues({CREATED: sqs_queue(direct)}, bus.arn, SystemClock()).send(sent, 5.0)
+    EventBridgeBus(boto3.client("events"), bus.arn).publish(sent, in_time())
+    SQSHandlerQueues({CREATED: sqs_queue(direct)}, bus.arn, SystemClock()).send(sent, in_time())
 
     (one,), (other,) = by_bus.receive(), direct.receive()
     assert parse_message(one["Body"]) == parse_message(other["Body"])
@@ -167,7 +116,7 @@ def test_each_event_goes_to_the_queue_of_its_own_handler(aws: None) -> None:
     queues = SQSHandlerQueues(
         {CREATED: sqs_queue(created), CANCELED: sqs_queue(canceled)}, Bus().arn, SystemClock()
     )
-    queues.send(Envelope("zoom.scheduler", CANCELED, json.dumps(sample("canceled"))), 5.0)
+    queues.send(Envelope("zoom.scheduler", CANCELED, json.dumps(sample("canceled"))), in_time())
     assert [message["detail-type"] for message in canceled.bodies()] == [CANCELED]
     assert created.bodies() == []
 
@@ -175,7 +124,7 @@ def test_each_event_goes_to_the_queue_of_its_own_handler(aws: None) -> None:
 def test_an_event_without_a_handler_of_ours_has_no_queue() -> None:
     queues = SQSHandlerQueues({}, "arn:aws:events:us-east-1:123456789012:event-bus/b", SystemClock())
     with pytest.raises(RefusedByService, match="no handler's queue"):
-        queues.send(Envelope("zoom.scheduler", "scheduler.new", "{}"), 5.0)
+        queues.send(Envelope("zoom.scheduler", "scheduler.new", "{}"), in_time())
 
 
 # ── coming again ─────────────────────────────────────────────────────────────────────────────────────────
@@ -185,9 +134,9 @@ def test_a_delayed_message_comes_again_when_it_is_told_to(aws: None) -> None:
     # failure matrix: 22
     queue = Queue("created")
     for number in range(2):
-        sqs_queue(queue).send(str(number), 5.0)
+        sqs_queue(queue).send(str(number))
     handles = {message["Body"]: message["ReceiptHandle"] for message in queue.receive()}
-    SQSRedelivery(BotoClient(queue.client), queue.url).delay([(handles["0"], 0), (handles["1"], 900)])
+    SQSRedelivery(queue.client, queue.url).delay([(handles["0"], 0), (handles["1"], 900)])
     assert [message["Body"] for message in queue.receive()] == ["0"]
 
 
@@ -210,14 +159,14 @@ def test_more_messages_than_a_call_takes_are_delayed_in_calls_of_ten() -> None:
                     ],
                 },
             )
-        SQSRedelivery(BotoClient(sqs), URL).delay([(f"handle-{number}", 60 + number) for number in range(12)])
+        SQSRedelivery(sqs, URL).delay([(f"handle-{number}", 60 + number) for number in range(12)])
         stub.assert_no_pending_responses()
 
 
 def test_a_message_that_could_not_be_delayed_is_told_although_sqs_answered_200(aws: None) -> None:
     queue = Queue("created")
     with pytest.raises(ServiceUnavailable, match=r"^SQS: ReceiptHandleIsInvalid$"):
-        SQSRedelivery(BotoClient(queue.client), queue.url).delay([("no-handle", 60)])
+        SQSRedelivery(queue.client, queue.url).delay([("no-handle", 60)])
 
 
 def test_a_queue_that_is_down_delays_nothing() -> None:
@@ -225,4 +174,4 @@ def test_a_queue_that_is_down_delays_nothing() -> None:
     with Stubber(sqs) as stub:
         stub.add_client_error("change_message_visibility_batch", "ServiceUnavailable", "canary")
         with pytest.raises(ServiceUnavailable, match=r"^SQS: ServiceUnavailable$"):
-            SQSRedelivery(BotoClient(sqs), URL).delay([("handle", 60)])
+            SQSRedelivery(sqs, URL).delay([("handle", 60)])

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bookings.zoom.signature import sign
 
+from bookings.zoom.signature import sign
 from tests.adapters.deliveries import ROOT, sample
 from tests.adapters.loopback import Misbehaviour, Reply, Service
 from tests.adapters.resources import TOKEN
@@ -20,14 +20,21 @@ ANSWER_SECONDS = 2.5  # of the contract; Zoom hangs up after 3
 
 
 class Services:
-    """EventBridge, SQS and Secrets Manager as one service, whose answers a test may replace."""
+    """EventBridge, SQS and Secrets Manager as one service.
+
+    Attributes:
+        replies: the answers by operation.
+        next: what happens to the next calls instead.
+    """
 
     def __init__(self) -> None:
         self.replies: dict[str, Reply | Misbehaviour] = {}
+        self.next: list[Misbehaviour] = []
         self.service = Service(self._answer)
 
     def restore(self) -> None:
         self.service.calls.clear()
+        self.next.clear()
         self.replies = {
             "GetSecretValue": Reply({"SecretString": TOKEN, "CreatedDate": 1_700_000_000.0}),
             "PutEvents": Reply({"FailedEntryCount": 0, "Entries": [{"EventId": "e"}]}),
@@ -54,7 +61,7 @@ class Services:
         }
 
     def _answer(self, operation: str, _content: dict[str, Any]) -> Reply | Misbehaviour:
-        return self.replies[operation]
+        return self.next.pop(0) if self.next else self.replies[operation]
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +86,12 @@ def started(services: Services, folder: Path, **changed: str) -> Iterator[Functi
 
 @pytest.fixture(scope="module")
 def warm(running: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionProcess]:
-    """One process for the tests that leave it alive; its first request, a forgery, reads the secret."""
+    """One process for the tests that leave it alive. A forgery has used up its refresh of the secret."""
     running.restore()
     with started(running, tmp_path_factory.mktemp("webhook")) as process:
         answer, _ = process.invoke(http_event(raw(), signature="v0=" + "0" * 64))
         assert answer["statusCode"] == 401
+        assert running.called() == ["GetSecretValue"] * 2
         yield process
 
 
@@ -150,6 +158,19 @@ def test_services_that_are_all_silent_are_a_503_in_time_every_time(
         assert seconds < ANSWER_SECONDS
 
 
+@pytest.mark.parametrize("hang_ups", [1, 2])
+def test_closed_connection_costs_one_more_request(
+    services: Services, warm: FunctionProcess, hang_ups: int
+) -> None:
+    # failure matrix: 11
+    services.next = [Misbehaviour.HANG_UP] * hang_ups
+    answer, seconds = warm.invoke(http_event(raw()))
+    assert answer["statusCode"] == 200
+    assert seconds < ANSWER_SECONDS
+    fallback = ["SendMessage"] * (hang_ups - 1)
+    assert services.called() == ["PutEvents", "PutEvents", *fallback]
+
+
 def test_a_process_killed_while_it_publishes_has_not_answered_and_the_retry_succeeds(
     services: Services, tmp_path: Path
 ) -> None:
@@ -172,21 +193,16 @@ def test_a_process_killed_while_it_publishes_has_not_answered_and_the_retry_succ
     assert services.called() == ["GetSecretValue", "PutEvents"]
 
 
-def test_a_function_that_starts_with_a_setting_missing_answers_503(
-    services: Services, tmp_path: Path
-) -> None:
+def test_start_with_a_setting_missing_fails_and_names_it(services: Services, tmp_path: Path) -> None:
     # failure matrix: 49
     with started(services, tmp_path, EVENT_BUS_ARN="") as process:
-        answer, _ = process.invoke(http_event(raw()))
-        assert answer["statusCode"] == 503
-        assert "EVENT_BUS_ARN is not set" in process.output()
-    assert "EVENT_BUS_ARN" not in json.dumps(answer)
+        error = process.failed_start()
+    assert error["errorType"] == "SettingsError"
+    assert error["errorMessage"] == "EVENT_BUS_ARN is not set"
     assert services.called() == []
 
 
-def test_a_function_that_starts_without_credentials_answers_503_and_shows_none(
-    services: Services, tmp_path: Path
-) -> None:
+def test_start_without_credentials_fails_and_shows_none(services: Services, tmp_path: Path) -> None:
     # failure matrix: 49
     half = {
         "AWS_ACCESS_KEY_ID": "AKIACANARY",
@@ -194,12 +210,11 @@ def test_a_function_that_starts_without_credentials_answers_503_and_shows_none(
         "AWS_SESSION_TOKEN": "canary-token",
     }
     with FunctionProcess("webhook", services.environment() | half, tmp_path / "log") as process:
-        answer, _ = process.invoke(http_event(raw()))
+        error = process.failed_start()
         output = process.output()
-    assert answer["statusCode"] == 503
-    assert "AWS_SECRET_ACCESS_KEY is not set" in output
-    for text in ("AWS_SECRET_ACCESS_KEY", "AKIACANARY", "canary-token"):
-        assert text not in json.dumps(answer)
-    assert "AKIACANARY" not in output
-    assert "canary-token" not in output
+    assert error["errorType"] == "PartialCredentialsError"
+    assert "AWS_SECRET_ACCESS_KEY" in error["errorMessage"]
+    for secret in ("AKIACANARY", "canary-token"):
+        assert secret not in json.dumps(error)
+        assert secret not in output
     assert services.called() == []

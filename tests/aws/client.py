@@ -1,7 +1,6 @@
-"""A client that looks like boto3's and like the functions' own, before a strict service in this process."""
+"""A client that looks like boto3's, before a strict service in this process."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from functools import cache, partial
 from typing import Any, Protocol
 
@@ -25,7 +24,7 @@ class StrictClient:
 
     Every call goes through `_invoke`, which a subclass may override to let it fail, wait or die on either
     side of what the service does. An AWSError that leaves `_invoke` becomes the exception that botocore would
-    raise, or the functions' own client where the call was made its way; anything else passes.
+    raise; anything else passes.
 
     Args:
         service_name: as boto3 says it, such as "dynamodb".
@@ -44,21 +43,6 @@ class StrictClient:
 
     def _invoke(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         return self._service.call(operation, parameters)
-
-    def connect(self, timeout_seconds: float) -> None:
-        """Does nothing: there is no wire."""
-
-    def call(
-        self, operation: str, parameters: Mapping[str, Any], timeout_seconds: float | None = None
-    ) -> dict[str, Any]:
-        """Makes a call as the functions' own client does."""
-        if self._validate:
-            check_parameters(self._service_name, operation, parameters)
-        try:
-            answer = self._invoke(operation, parameters)
-        except AWSError as error:
-            raise error.to_error_answer() from None
-        return as_on_the_wire(answer)
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
         """Returns the method of an operation, and doesn't keep it: a client must not refer to itself."""
@@ -81,13 +65,6 @@ class StrictClient:
         config = _paginator_model(self._service_name).get_paginator(self._operations[name])
         model = service_model(self._service_name).operation_model(self._operations[name])
         return Paginator(getattr(self, name), config, model)
-
-
-def as_on_the_wire(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns an answer as a service writes it, where that is not as boto3 reads it."""
-    return {
-        name: value.timestamp() if isinstance(value, datetime) else value for name, value in answer.items()
-    }
 
 
 def _class_of(exceptions: BaseClientExceptions, code: str) -> type[ClientError]:

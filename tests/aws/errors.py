@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bookings.aws.client import ErrorAnswer
 from botocore.exceptions import ClientError
+
+REQUEST_ID = "00000000-0000-4000-8000-000000000000"
 
 
 class AWSError(Exception):
@@ -43,14 +44,10 @@ class AWSError(Exception):
             **self.extra,
             "Error": error,
             "ResponseMetadata": {
-                "RequestId": "00000000-0000-4000-8000-000000000000",
+                "RequestId": REQUEST_ID,
                 "HTTPStatusCode": self.status,
                 "HTTPHeaders": {},
                 "RetryAttempts": 0,
             },
         }
         return kind(answer, operation)
-
-    def to_error_answer(self) -> ErrorAnswer:
-        """Returns the exception that the functions' own client makes of this answer."""
-        return ErrorAnswer(self.query_code or self.code, self.extra)

@@ -7,6 +7,10 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
+from hypothesis import HealthCheck, given, settings
+
+import cli.show
 from bookings.announce import Change
 from bookings.aws.bus import MAX_ENTRIES, MAX_ENTRY_BYTES, EventBridgeBus
 from bookings.aws.queues import MAX_MESSAGE_BYTES, SQSHandlerQueues, SQSQueue, SQSRedelivery
@@ -20,27 +24,29 @@ from bookings.aws.table import (
     parse_change,
     parse_item,
 )
-from bookings.aws.wire import NoAnswer
 from bookings.booking import Booking, Tombstone
+from bookings.clock import Deadline
 from bookings.domain_events import Snapshot
 from bookings.envelope import Envelope, parse_message
+from bookings.limits import REQUEST_SECONDS
 from bookings.record import RevisionConflict
 from bookings.services import RefusedByService, ServiceUnavailable
 from bookings.zoom.events import CREATED
-from hypothesis import HealthCheck, given, settings
-
-import cli.show
 from cli.erase import erase_booking
 from cli.stack import Stack
 from tests.adapters.deliveries import EVENT_TS, booking_of, form_at_its_limits, sample, with_object
 from tests.adapters.test_table import bodies
 from tests.aws import dynamodb, events, sqs
-from tests.aws.errors import AWSError
+from tests.aws.errors import REQUEST_ID, AWSError
 from tests.aws.worlds import CheckedClient, StrictWorld
 from tests.fakes import NOW
 from tests.leaks import WATCH
 
 TABLE = "bookings"
+
+
+def deadline(world: StrictWorld) -> Deadline:
+    return Deadline(world.clock, REQUEST_SECONDS)
 
 
 def store(world: StrictWorld) -> DynamoDBBookingStore:
@@ -120,10 +126,12 @@ def test_a_host_that_can_be_no_key_is_left_out(strict: StrictWorld, user_id: str
 def test_an_item_that_dynamodb_refuses_is_told_apart_from_a_table_that_is_down(strict: StrictWorld) -> None:
     at_work = store(strict)
     nameless = dataclasses.replace(booking_of(sample("created")), booking_id="")
-    with pytest.raises(RefusedByService, match=r"^DynamoDB: ValidationException$"):
+    with pytest.raises(RefusedByService, match=rf"^DynamoDB: ValidationException, request {REQUEST_ID}$"):
         at_work.save(nameless, replacing=None, expires_at=None)
     elsewhere = DynamoDBBookingStore(strict.client("dynamodb"), "elsewhere")
-    with pytest.raises(ServiceUnavailable, match=r"^DynamoDB: ResourceNotFoundException$"):
+    with pytest.raises(
+        ServiceUnavailable, match=rf"^DynamoDB: ResourceNotFoundException, request {REQUEST_ID}$"
+    ):
         elsewhere.save(booking_of(sample("created")), replacing=None, expires_at=None)
 
 
@@ -148,14 +156,14 @@ def test_a_client_may_fail_before_and_after_its_call(strict: StrictWorld) -> Non
     # failure matrix: 22, 24
     store(strict)
     throttled = AWSError("ThrottlingException", "slow down")
-    lost = NoAnswer("no answer in time")
+    lost = ReadTimeoutError(endpoint_url="https://dynamodb.invalid")
     client = Faulty("dynamodb", strict.dynamodb, ("before", throttled), ("after", lost))
     at_work = DynamoDBBookingStore(client, TABLE)
     booking = booking_of(sample("created"))
-    with pytest.raises(ServiceUnavailable, match=r"^DynamoDB: ThrottlingException$"):
+    with pytest.raises(ServiceUnavailable, match=rf"^DynamoDB: ThrottlingException, request {REQUEST_ID}$"):
         at_work.save(booking, replacing=None, expires_at=None)
     assert strict.dynamodb.items(TABLE) == {}
-    with pytest.raises(ServiceUnavailable, match=r"^DynamoDB: no answer in time$"):
+    with pytest.raises(ServiceUnavailable, match=r"^DynamoDB: ReadTimeoutError$"):
         at_work.save(booking, replacing=None, expires_at=None)
     assert strict.dynamodb.items(TABLE).keys() == {booking.booking_id}
     with pytest.raises(RevisionConflict):
@@ -182,9 +190,9 @@ def test_a_handler_sees_no_difference_between_the_two_ways_of_an_event(strict: S
     by_bus, arn, bridged = bus(strict)
     direct = strict.queue("direct")
     sent = Envelope("zoom.scheduler", CREATED, json.dumps(sample("created")), request_id="abc_1-2")
-    by_bus.publish(sent, 5.0)
+    by_bus.publish(sent, deadline(strict))
     queue = SQSQueue(strict.client("sqs"), direct)
-    SQSHandlerQueues({CREATED: queue}, arn, strict.clock).send(sent, 5.0)
+    SQSHandlerQueues({CREATED: queue}, arn, strict.clock).send(sent, deadline(strict))
     (one,), (other,) = bodies_of(strict, bridged), bodies_of(strict, direct)
     assert parse_message(one) == parse_message(other)
     assert json.loads(one) | {"id": ""} == json.loads(other) | {"id": ""}
@@ -222,7 +230,7 @@ def test_a_bus_that_was_deleted_takes_events_and_drops_them(strict: StrictWorld)
     # What AWS does, and nothing that a publisher can see: tests/aws/test_events.py names the reports.
     publisher, arn, _ = bus(strict)
     strict.events.delete_event_bus(arn)
-    publisher.publish(Envelope("bookings", "BookingCreated", "{}"), 5.0)
+    publisher.publish(Envelope("bookings", "BookingCreated", "{}"), deadline(strict))
     assert len(strict.events.dropped) == 1
 
 
@@ -233,14 +241,16 @@ def test_a_message_is_sent_and_what_sqs_refuses_is_told(strict: StrictWorld) -> 
     # failure matrix: 53
     url = strict.queue("quarantine")
     queue = SQSQueue(strict.client("sqs"), url)
-    queue.send("Grüße 🏝", 5.0)
-    with pytest.raises(RefusedByService, match=r"^SQS: InvalidMessageContents$"):
-        queue.send("a\uffffb", 5.0)
+    queue.send("Grüße 🏝")
+    with pytest.raises(RefusedByService, match=rf"^SQS: InvalidMessageContents, request {REQUEST_ID}$"):
+        queue.send("a\uffffb")
     assert bodies_of(strict, url) == ["Grüße 🏝"]
     assert MAX_MESSAGE_BYTES == sqs.MAX_MESSAGE_BYTES
     gone = SQSQueue(strict.client("sqs"), url + "-gone")
-    with pytest.raises(ServiceUnavailable, match=r"^SQS: AWS\.SimpleQueueService\.NonExistentQueue$"):
-        gone.send("x", 5.0)
+    with pytest.raises(
+        ServiceUnavailable, match=rf"^SQS: AWS\.SimpleQueueService\.NonExistentQueue, request {REQUEST_ID}$"
+    ):
+        gone.send("x")
 
 
 def test_more_messages_than_a_call_takes_are_delayed_and_a_stale_handle_is_told(strict: StrictWorld) -> None:
@@ -270,16 +280,18 @@ def test_a_rotated_secret_has_both_versions_with_their_times(strict: StrictWorld
     # failure matrix: 28
     arn = strict.secret("zoom", "first-token-0123456789")
     secret = SecretsManagerSecret(strict.client("secretsmanager"), arn)
-    assert secret.previous(5.0) is None
+    assert secret.previous(deadline(strict)) is None
     strict.clock.advance(3600)
     strict.put_secret(arn, "second-token-0123456789")
-    current, previous = secret.current(5.0), secret.previous(5.0)
+    current, previous = secret.current(deadline(strict)), secret.previous(deadline(strict))
     assert previous is not None
     assert (current.value, previous.value) == ("second-token-0123456789", "first-token-0123456789")
     assert (current.created_at - previous.created_at).total_seconds() == 3600
     gone = SecretsManagerSecret(strict.client("secretsmanager"), arn + "-gone")
-    with pytest.raises(ServiceUnavailable, match=r"^Secrets Manager: ResourceNotFoundException$"):
-        gone.current(5.0)
+    with pytest.raises(
+        ServiceUnavailable, match=rf"^Secrets Manager: ResourceNotFoundException, request {REQUEST_ID}$"
+    ):
+        gone.current(deadline(strict))
 
 
 # ── the operator's commands ──────────────────────────────────────────────────────────────────────────────

@@ -9,13 +9,13 @@ from functools import partial
 from typing import Any
 
 import pytest
-from bookings.aws.table import build_item, build_tombstone
-from bookings.booking import Tombstone
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
+from bookings.aws.table import build_item, build_tombstone
+from bookings.booking import Tombstone
 from tests.adapters.deliveries import booking_of, form_at_its_limits
 from tests.aws import expressions
 from tests.aws.dynamodb import (

@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bookings.zoom.delivery import identify
-from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
 
 from benchmarks.contestants import FLOOR, Contestant
 from benchmarks.execution import Command, FunctionFailed
@@ -37,6 +35,8 @@ from benchmarks.load.report import Run, as_json, as_markdown, as_text
 from benchmarks.load.soak import Memory, Soak, Window, windows_of
 from benchmarks.packaging import PEERS
 from benchmarks.stub import PUT_EVENTS, SEND_MESSAGE, TOKEN, Behaviour, Services, Stub
+from bookings.zoom.delivery import identify
+from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
 from tests.kills.artefact import ROOT
 
 PATIENCE_SECONDS = 20
@@ -591,14 +591,13 @@ def test_the_stub_knows_a_delivery_in_a_message_too() -> None:
     assert services.taken == {PUT_EVENTS: {}, SEND_MESSAGE: {"x": 1}}
 
 
-def test_an_unreachable_address_takes_no_connection_and_a_mute_one_says_nothing() -> None:
+def test_unreachable_address_swallows_and_mute_one_is_silent() -> None:
     with dead_endpoints(Hole.UNREACHABLE, (Service.EVENTS,)) as environment:
         (url,) = environment.values()
         with pytest.raises(TimeoutError):
             socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 0.2)
     with dead_endpoints(Hole.MUTE, (Service.SQS,)) as environment:
         port = int(environment["AWS_ENDPOINT_URL_SQS"].rpartition(":")[2])
-        assert environment["BOOKING_CREATED_QUEUE_URL"].startswith(f"https://127.0.0.1:{port}/")
         with socket.create_connection(("127.0.0.1", port), 0.2) as connection:
             connection.sendall(b"x")
             with pytest.raises(TimeoutError):

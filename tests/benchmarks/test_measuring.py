@@ -14,7 +14,6 @@ from benchmarks.contestants import (
     OURS_CREATED,
     OURS_EVENTS,
     Contestant,
-    environment,
     webhook_event,
     zoom_body,
 )
@@ -23,9 +22,8 @@ from benchmarks.execution import Command, FunctionFailed, _parse, measure_cold
 from benchmarks.packaging import PEERS, size_of
 from benchmarks.rounds import Spread, batch_of, ratios
 from benchmarks.split import WEBHOOK
-from benchmarks.stub import TOKEN, Services, Stub
-from benchmarks.warm import CPU, INSTRUCTIONS, handler_of, measure_yardsticks
-from benchmarks.yardsticks import HMAC, HMAC_AND_VALIDATION, PUT_EVENTS, PUT_ITEM, cpu_us
+from benchmarks.stub import TOKEN, Services
+from benchmarks.warm import CPU, INSTRUCTIONS, handler_of
 
 ITEM = {"booking_id": {"S": "b"}, "revision": {"N": "1"}}
 
@@ -162,18 +160,6 @@ def resolve(place: str) -> Any:
 @pytest.mark.parametrize("place", [place for places in WEBHOOK.values() for place in places])
 def test_each_part_of_a_warm_call_is_a_function_there_is(place: str) -> None:
     assert callable(resolve(place))
-
-
-def test_a_yardstick_spends_what_it_says() -> None:
-    assert cpu_us(lambda: sum(range(1_000)), 50) > cpu_us(lambda: sum(range(10)), 50) > 0
-
-
-def test_the_yardsticks_are_measured_in_the_environment_of_a_function() -> None:
-    with Stub() as stub:
-        variables = environment(stub) | {"PYTHONPATH": "/nowhere"}
-        told = measure_yardsticks(variables, zoom_body(), {"booking_id": {"S": "b"}})
-    assert told.keys() == {HMAC, HMAC_AND_VALIDATION, PUT_ITEM, PUT_EVENTS}
-    assert 0 < told[HMAC] < told[HMAC_AND_VALIDATION] < told[PUT_EVENTS]
 
 
 def test_the_stub_takes_every_write_until_it_is_to_remember() -> None:

@@ -6,10 +6,8 @@ from typing import Any
 
 from bookings.answers import Answer
 from bookings.counts import Count
-
-from functions.webhook import app
 from tests.door import Door
-from tests.hostile.gateway import Event, is_authentic, raw_body, signed_event
+from tests.hostile.gateway import Event, app, is_authentic, raw_body, signed_event
 from tests.samples import created, raw
 
 UNAUTHORIZED, TOO_LARGE = 401, 413

@@ -12,10 +12,8 @@ from random import Random
 from typing import Any
 
 from bookings.answers import Answer
-
-from functions.webhook import app
 from tests.hostile.attacked import AttackedDoor, Breach
-from tests.hostile.gateway import SIGNATURE, TIMESTAMP, event_of, mac, signature_of, signed_event
+from tests.hostile.gateway import SIGNATURE, TIMESTAMP, app, event_of, mac, signature_of, signed_event
 from tests.samples import created, raw
 
 NAME = "endpoint.url_validation"

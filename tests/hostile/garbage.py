@@ -8,7 +8,6 @@ from random import Random
 from typing import Any
 
 from bookings.zoom.events import CANCELED, CREATED
-
 from tests.samples import canceled, created, raw, sample
 
 LITERALS = (

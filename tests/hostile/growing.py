@@ -11,13 +11,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from benchmarks.handler_process import DUMP, START, ZERO, Callgrind
 from bookings.answers import Answer
 from bookings.live_secrets import LiveSecrets, SecretVersion
 from bookings.publish import Publisher
 from bookings.receive import Receiver, Request
 from bookings.settings import FanOut
-
-from benchmarks.handler_process import DUMP, START, ZERO, Callgrind
 from tests.samples import SECRET, canceled, created, raw, signed
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -32,19 +31,16 @@ class _Quiet:
     def monotonic(self) -> float:
         return 0.0
 
-    def current(self, _timeout_seconds: float) -> SecretVersion:
+    def current(self, _deadline: Any) -> SecretVersion:
         return SecretVersion(SECRET, datetime(2026, 1, 1, tzinfo=UTC))
 
-    def previous(self, _timeout_seconds: float) -> None:
+    def previous(self, _deadline: Any) -> None:
         return None
 
-    def prepare(self, _timeout_seconds: float) -> None:
+    def publish(self, _envelope: Any, _deadline: Any) -> None:
         return None
 
-    def publish(self, _envelope: Any, _timeout_seconds: float) -> None:
-        return None
-
-    def send(self, _message: Any, _timeout_seconds: float) -> None:
+    def send(self, _message: Any, deadline: Any = None) -> None:
         return None
 
     def __call__(self, _name: Any) -> None:

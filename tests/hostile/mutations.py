@@ -12,7 +12,6 @@ from random import Random
 from typing import Any
 
 from bookings.zoom.events import CANCELED, CREATED
-
 from tests.samples import sample
 
 REFERENCE: dict[str, dict[str, Any]] = json.loads(

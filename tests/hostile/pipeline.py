@@ -6,26 +6,24 @@ once and in this process, and whatever became of it is held against the contract
 """
 
 import json
-from collections.abc import Callable
 from enum import StrEnum
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from bookings import bootstrap
+from bookings import batch, bootstrap
 from bookings.answers import Answer
 from bookings.counts import Count
 from bookings.zoom.events import CANCELED, CREATED
-
-from functions.webhook import app
 from tests.aws import dynamodb
 from tests.aws.client import StrictClient
 from tests.fakes import InMemoryCounts, VirtualClock
-from tests.hostile.gateway import signed_event
+from tests.hostile.gateway import app, signed_event
 from tests.samples import SECRET
 from tests.simulation.histories import Expected, Webhook
 from tests.simulation.mappings import sqs_record
 from tests.simulation.oracle import Oracle, kept_of, plain, public_fields
+from tests.simulation.scripted import SILENT
 from tests.simulation.specification import (
     booking_key,
     expected_state,
@@ -39,8 +37,8 @@ OK, NO_CONTENT, BAD_REQUEST = 200, 204, 400
 LAMBDA_MS = 10_000
 """What a handler is told it has left: time does not pass here."""
 
-_SMALLEST, _LARGEST = 1e-129, 1e125
-"""Of DynamoDB's numbers, less a decimal place for how a float is written."""
+_SMALLEST, _BEYOND = 1e-129, 1e38
+"""Of the numbers that an item holds. Any other is in it as text."""
 
 _TABLE, _QUARANTINE = "BookingsTable", "QuarantineQueue"
 _HANDLER_QUEUES = {CREATED: "BookingCreatedQueue", CANCELED: "BookingCanceledQueue"}
@@ -71,12 +69,12 @@ class Pipeline:
         self.counts = InMemoryCounts()
         self._stack = build_stack(self.clock.now, SECRET)
         self._stack.events.deliver = lambda event, rule: self._send(rule.target_arn, event.text)
-        self._receiver = self._put_together("Webhook", bootstrap.receiver.__wrapped__)
+        self._receiver = self._put_together("Webhook", "receiver")
         self._handlers = {
-            name: self._put_together(queue.removesuffix("Queue"), bootstrap.record_batch.__wrapped__)
+            name: self._put_together(queue.removesuffix("Queue"), "record_batch")
             for name, queue in _HANDLER_QUEUES.items()
         }
-        self._announcer = self._put_together("BookingEvents", bootstrap.announcer.__wrapped__)
+        self._announcer = self._put_together("BookingEvents", "announcer")
 
     def deliver(self, body: bytes) -> Fate:
         """Posts a body, correctly signed, follows it to its end and returns which one it was.
@@ -137,7 +135,8 @@ class Pipeline:
         received = self._receive(url)
         _demand(len(received) == 1, "not in its handler's queue")
         (message,) = received
-        response = self._handlers[name].process({"Records": [sqs_record(message)]}, lambda: LAMBDA_MS)
+        with patch.object(batch, "logger", SILENT):
+            response = self._handlers[name].process({"Records": [sqs_record(message)]}, lambda: LAMBDA_MS)
         _demand(response == {"batchItemFailures": []}, "its handler could not record it")
         items = self._stack.dynamodb.items(_TABLE)
         if self.counts.all[Count.QUARANTINED]:
@@ -171,7 +170,7 @@ class Pipeline:
 
     # ── what surrounds the product ───────────────────────────────────────────────────────────────────────
 
-    def _put_together(self, function: str, factory: Callable[[], Any]) -> Any:
+    def _put_together(self, function: str, factory: str) -> Any:
         """Returns what `bootstrap` makes for a function; its calls are answered at once, in this thread."""
         environment = self._stack.environment(function)
         with patch.multiple(
@@ -179,10 +178,9 @@ class Pipeline:
             client=lambda service, **_: StrictClient(service, self._stack.services[service]),
             SystemClock=lambda: self.clock,
             count=self.counts,
-            logger=SimpleNamespace(info=_say_nothing, error=_say_nothing),
             os=SimpleNamespace(environ=environment),
         ):
-            return factory()
+            return getattr(bootstrap, factory)()
 
     def _send(self, target_arn: str, text: str) -> None:
         self._stack.sqs.call(
@@ -218,10 +216,6 @@ class Pipeline:
         return messages
 
 
-def _say_nothing(_message: str, *, extra: dict[str, Any]) -> None:
-    pass
-
-
 def _fits_an_item(value: Any) -> bool:
     """Whether DynamoDB has a form for everything in it: else only the kept body says it, which is enough."""
     if isinstance(value, dict):
@@ -230,7 +224,7 @@ def _fits_an_item(value: Any) -> bool:
         )
     if isinstance(value, list):
         return all(map(_fits_an_item, value))
-    return not isinstance(value, float) or value == 0 or _SMALLEST <= abs(value) <= _LARGEST
+    return not isinstance(value, float) or value == 0 or _SMALLEST <= abs(value) < _BEYOND
 
 
 def _demand(holds: bool, otherwise: str) -> None:

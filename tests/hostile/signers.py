@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from bookings.zoom.events import CANCELED, CREATED
-
 from tests.samples import SECRET, canceled, created, raw, sample
 
 VECTORS = Path(__file__).parents[1] / "data/foreign_signatures.json"

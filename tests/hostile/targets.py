@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from bookings.zoom.body import BodyError, canonical_json, parse_body
-
 from tests.hostile.attacked import AttackedDoor
 from tests.hostile.gateway import SIGNATURE, TIMESTAMP, event_of, signature_of
 from tests.hostile.pipeline import Pipeline

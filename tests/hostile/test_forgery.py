@@ -4,7 +4,6 @@ Accepted is told apart from refused by `gateway.is_authentic`, the contract in o
 `make fuzz` goes on where these tests stop; each try is drawn from a seed that is printed with a failure.
 """
 
-import sys
 from collections.abc import Callable
 from io import StringIO
 from random import Random
@@ -12,13 +11,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from bookings import bootstrap
 
-from functions.webhook import app
+from bookings.observability import logger
 from tests.hostile.attacked import REFUSALS, AttackedDoor
 from tests.hostile.attempts import Forgery, run
 from tests.hostile.forgeries import BODIES, flips, forge, seen_at
-from tests.hostile.gateway import SIGNATURE, TIMESTAMP, Event, signature_of, signed_event
+from tests.hostile.gateway import SIGNATURE, TIMESTAMP, Event, app, signature_of, signed_event
 from tests.samples import created, raw
 
 pytestmark = pytest.mark.no_cover  # it would double the time, and other tests measure it
@@ -137,10 +135,11 @@ def test_an_oddity_of_what_doesnt_sign_changes_nothing(change: Callable[[dict[st
     assert (attacked.refused, attacked.accepted) == (0, 1)
 
 
+@pytest.mark.filterwarnings("ignore:No application metrics")  # the fakes have their own counts
 def test_the_function_itself_answers_forgeries_as_the_receiver_does(monkeypatch: pytest.MonkeyPatch) -> None:
     attacked = AttackedDoor()
-    monkeypatch.setattr(bootstrap, "receiver", lambda: attacked.door.receiver)
-    monkeypatch.setattr(sys, "stdout", StringIO())
+    monkeypatch.setattr(app, "receiver", attacked.door.receiver)
+    monkeypatch.setattr(logger.registered_handler, "stream", StringIO())
     seen = seen_at(attacked.door.clock.now())
     context = SimpleNamespace(
         function_name="webhook", memory_limit_in_mb=512, invoked_function_arn="arn", aws_request_id="id"

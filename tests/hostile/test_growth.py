@@ -18,9 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bookings.receive import MAX_BODY_BYTES
 
 from benchmarks.handler_process import instructions_of
+from bookings.receive import MAX_BODY_BYTES
 from tests.hostile.growing import SHAPES, quiet_receiver, request
 
 SIZES = (8_000, 32_000)

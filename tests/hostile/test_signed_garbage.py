@@ -5,9 +5,9 @@ and a booking in the table as the specification has it, and announced.
 """
 
 import pytest
+
 from bookings.zoom.body import BodyError, parse_body
 from bookings.zoom.events import CANCELED, CREATED
-
 from tests.hostile.attempts import SignedGarbage, run
 from tests.hostile.garbage import DEPTHS, known_garbage
 from tests.hostile.pipeline import Fate, Pipeline

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bookings.answers import Answer
 from bookings.receive import Request
-
 from tests.door import Door
 from tests.fakes import InMemorySecret
 from tests.hostile.gateway import SIGNATURE

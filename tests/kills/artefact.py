@@ -25,7 +25,7 @@ BUILDS = ROOT / ".local/built"
 KEPT_SECONDS = 24 * 3600  # of a build nobody used since
 BUILD_SECONDS = 300
 
-# boto3 and the runtime client are no part of a layer: Lambda brings them, and here the environment does.
+# The runtime client is no part of the layer: Lambda brings it, and here the environment does.
 RUNTIME_PACKAGES = Path(sysconfig.get_path("purelib"))
 
 
@@ -102,17 +102,17 @@ def wheel_platform() -> str:
     return sysconfig.get_platform().replace("-", "_").replace(".", "_")
 
 
-def make_layer(folder: Path, wheels_for: str) -> None:
+def make_layer(folder: Path, wheels_for: str | None = None) -> None:
     """Makes the layer by its own Makefile.
 
     Args:
-        wheels_for: the platform tag of the wheels in it.
+        wheels_for: the platform tag of the wheels in it; Lambda's by default.
 
     Raises:
         BuildFailed: it could not be built.
     """
     command = ["make", "-C", str(LAYER), "build-RuntimeLayer", f"ARTIFACTS_DIR={folder}"]
-    command += [f"PLATFORM={wheels_for}", f"PYTHON={sys.executable}"]
+    command += [f"PYTHON={sys.executable}", *([f"PLATFORM={wheels_for}"] if wheels_for else [])]
     try:
         subprocess.run(command, check=True, timeout=BUILD_SECONDS, capture_output=True, text=True)
     except FileNotFoundError:

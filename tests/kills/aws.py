@@ -119,12 +119,11 @@ class Server:
         """Waits until nothing of a dead process is in flight; returns whether that came true."""
         try:
             async with asyncio.timeout(SETTLE_SECONDS):
-                # What a dead process has sent is here, and is read meanwhile; a connection that has asked for
-                # nothing then is of one that lives: it was opened ahead.
-                for _ in range(5):  # to be accepted, read, and understood
+                # A connection of a dead process is here. It is accepted meanwhile, in some turns of the loop.
+                for _ in range(5):
                     await asyncio.sleep(PAUSE_SECONDS)
                 # The other end is closed by then; only that is still unread, or a call that is applied late.
-                while set(self._connections.values()) - self._alive - {None}:
+                while not set(self._connections.values()) <= self._alive:
                     await asyncio.sleep(PAUSE_SECONDS)
         except TimeoutError:
             return False

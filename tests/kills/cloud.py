@@ -8,9 +8,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from bookings.zoom.body import canonical_json
 from samtranslator.yaml_helper import yaml_parse
 
+from bookings.zoom.body import canonical_json
 from tests.aws.client import Service
 from tests.aws.dynamodb import DynamoDB
 from tests.aws.events import Event, EventBridge, Rule

@@ -7,7 +7,6 @@ from typing import Any
 
 from bookings.zoom.body import canonical_json, digest
 from bookings.zoom.signature import sign
-
 from tests import samples
 from tests.kills.stack import TOKEN
 

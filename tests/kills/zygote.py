@@ -1,9 +1,9 @@
 """Forks execution environments of the functions: a process that has the third-party packages imported.
 
-A fresh interpreter costs half a second before it comes to our code; a fork of this process comes to it at
-once. What is ours, and every client, is imported and made in the child, so that a kill hits that too. Told by
-lines of JSON on standard input; says on standard output what became of its children. It runs on the artefact
-alone: without `site` and without the folder it stands in, so it imports nothing of the tests.
+A fresh interpreter costs half a second before it comes to our code. A fork of this process comes to it at
+once. The child imports our modules and makes the clients, so that a kill hits that too. Lines of JSON on
+standard input order it, and it reports its children on standard output. It runs on the artefact alone,
+without `site` and without its own folder, so it imports nothing of the tests.
 """
 
 import gc
@@ -19,13 +19,19 @@ from typing import Any, NoReturn
 HANDLER = "app.lambda_handler"
 
 _PRELOADED = (
+    "aws_lambda_powertools",
     "aws_lambda_powertools.metrics",
     "aws_lambda_powertools.utilities.batch",
     "aws_lambda_powertools.utilities.data_classes.sqs_event",
     "aws_lambda_powertools.utilities.typing",
+    "boto3.dynamodb.types",
+    "boto3.session",
+    "botocore.client",
+    "botocore.httpsession",
+    "botocore.retries.standard",
+    "pydantic",
     "simplejson",
     "snapshot_restore_py",
-    "ssl",
 )
 
 
@@ -116,9 +122,24 @@ class Zygote:
 
 
 def preload() -> None:
-    """Imports what is not ours: each child would do it anew."""
+    """Imports what is not ours, and reads botocore's data: each child would do it anew."""
     for module in _PRELOADED:
         importlib.import_module(module)
+    # Found only on the artefact's path.
+    import boto3  # noqa: PLC0415
+    from botocore.session import get_session  # noqa: PLC0415
+    from pydantic import BaseModel  # noqa: PLC0415
+
+    type("Model", (BaseModel,), {})  # the first model imports most of pydantic
+    session = get_session()
+    loader = session.get_component("data_loader")
+    for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
+        loader.load_data(name)
+    for service in ("dynamodb", "events", "secretsmanager", "sqs"):
+        for kind in ("service-2", "endpoint-rule-set-1"):
+            loader.load_service_model(service, kind)
+    # It still reads environment and credentials in the child, when the first client is made.
+    boto3.setup_default_session(botocore_session=session)
     gc.collect()
     gc.freeze()  # what all children share stays shared
 

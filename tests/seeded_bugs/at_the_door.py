@@ -2,37 +2,21 @@
 
 from tests.seeded_bugs.bugs import Replace, SeededBug, by_tests
 
-ANSWER_BUDGET = "layers/runtime/bookings/clock.py"
 BATCH = "layers/runtime/bookings/batch.py"
 BODY = "layers/runtime/bookings/zoom/body.py"
 BUS = "layers/runtime/bookings/aws/bus.py"
-BOTO_CLIENT = "cli/boto_client.py"
 CHALLENGE = "layers/runtime/bookings/zoom/challenge.py"
-CLIENT = "layers/runtime/bookings/aws/client.py"
-CONNECTING = "layers/runtime/bookings/aws/connecting.py"
-CONNECTION = "layers/runtime/bookings/aws/connection.py"
+CLIENTS = "layers/runtime/bookings/aws/clients.py"
+CLOCK = "layers/runtime/bookings/clock.py"
 DELIVERY = "layers/runtime/bookings/zoom/delivery.py"
 ERRORS = "layers/runtime/bookings/errors.py"
 EVENTS = "layers/runtime/bookings/zoom/events.py"
-MODELS = "layers/runtime/bookings/zoom/models.py"
 PUBLISH = "layers/runtime/bookings/publish.py"
 QUARANTINE = "layers/runtime/bookings/quarantine.py"
 RECEIVE = "layers/runtime/bookings/receive.py"
-SCHEMA = "layers/runtime/bookings/zoom/schema.py"
 SECRETS = "layers/runtime/bookings/live_secrets.py"
 SIGNATURE = "layers/runtime/bookings/zoom/signature.py"
-BOOTSTRAP = "layers/runtime/bookings/bootstrap.py"
 WEBHOOK = "functions/webhook/app.py"
-WIRE = "layers/runtime/bookings/aws/wire.py"
-
-
-def _first_field(of: str, ends: str) -> str:
-    """Returns the beginning of an object in the schema, to where its first field ends."""
-    head = f'{of}: _Schema = {{\n    "type": "typed-dict",\n    "config": _OPEN,\n    "total": False,\n'
-    return (
-        head + f'    "fields": {{\n        "invitee_email": {{"type": "typed-dict-field", "schema": {ends},\n'
-    )
-
 
 _OF_DURABILITY = (
     SeededBug(
@@ -158,8 +142,8 @@ _OF_DURABILITY = (
         replacements=(
             Replace(
                 PUBLISH,
-                "if not error.answered or again_seconds <= 0:",
-                "if error.answered or again_seconds <= 0:",
+                "if not error.answered or not deadline.allows(",
+                "if error.answered or not deadline.allows(",
             ),
         ),
         caught_by=by_tests(
@@ -171,11 +155,7 @@ _OF_DURABILITY = (
         why="Every call has a time-out, so the answer must come in time.",
         rows=(13,),
         replacements=(
-            Replace(
-                ANSWER_BUDGET,
-                "return max(0.0, min(at_most_seconds, self._end - self._clock.monotonic()))",
-                "return at_most_seconds",
-            ),
+            Replace(CLOCK, "return self._clock.monotonic() + seconds <= self._end", "return True"),
         ),
         caught_by=by_tests("unit/test_receive.py::test_with_every_service_hanging_an_answer_leaves_in_time"),
     ),
@@ -186,7 +166,7 @@ _OF_DURABILITY = (
         replacements=(
             Replace(
                 PUBLISH,
-                "self._attempt(first, envelope, deadline, reserved_seconds=ATTEMPT_SECONDS)",
+                "self._attempt(first, envelope, deadline, reserved_seconds=CALL_SECONDS)",
                 "self._attempt(first, envelope, deadline)",
             ),
         ),
@@ -197,51 +177,66 @@ _OF_DURABILITY = (
     SeededBug(
         name="a-call-may-take-longer-than-its-time",
         why="A slow answer is better than none.",
+        rows=(11, 12, 13, 30),
+        replacements=(Replace(CLIENTS, "read_timeout=read_seconds,", "read_timeout=10 * read_seconds,"),),
+        caught_by=by_tests(
+            "adapters/test_clients.py::test_silent_service_is_given_up_after_one_attempt",
+            "adapters/test_clients.py::test_silent_bus_costs_a_batch_one_timeout",
+            "adapters/test_clients.py::test_a_client_tries_once_unless_told_otherwise",
+        ),
+    ),
+    SeededBug(
+        name="a-connection-has-the-librarys-minute",
+        why="The read has a time-out, and connecting is quick.",
+        rows=(),
+        replacements=(Replace(CLIENTS, "            connect_timeout=CONNECT_SECONDS,\n", ""),),
+        caught_by=by_tests("adapters/test_clients.py::test_a_client_tries_once_unless_told_otherwise"),
+    ),
+    SeededBug(
+        name="the-library-tries-again-by-itself",
+        why="Three attempts are its default, and the publisher doesn't count them.",
         rows=(11, 13, 30),
-        replacements=(
-            Replace(
-                CLIENT,
-                'float("inf") if timeout_seconds is None else time.monotonic() + timeout_seconds\n',
-                'float("inf") if timeout_seconds is None else time.monotonic() + 40 * timeout_seconds\n',
-            ),
-        ),
+        replacements=(Replace(CLIENTS, "attempts: int = 1", "attempts: int = 3"),),
         caught_by=by_tests(
-            "adapters/test_client.py::test_a_call_ends_in_its_time_whatever_its_attempts_may_take",
-            "adapters/test_bus.py::test_a_silent_bus_is_given_up_within_the_time_of_the_publication",
-            "adapters/test_queues.py::test_a_silent_queue_is_given_up_in_time",
-            "adapters/test_secret.py::test_a_silent_secrets_manager_is_given_up_in_time",
+            "adapters/test_clients.py::test_silent_service_is_given_up_after_one_attempt",
+            "adapters/test_clients.py::test_a_client_tries_once_unless_told_otherwise",
         ),
     ),
     SeededBug(
-        name="each-part-of-an-answer-has-a-time-of-its-own",
-        why="A socket has a time-out, and what comes is not late.",
+        name="a-call-is-begun-that-may-pass-the-deadline",
+        why="Some time is left, and most calls are quick.",
         rows=(13,),
-        replacements=(
-            Replace(
-                WIRE,
-                "        left = self._deadline - time.monotonic()\n",
-                "        left = max(0.1, self._deadline - time.monotonic())\n",
-            ),
-        ),
+        replacements=(Replace(CLIENTS, "not deadline.allows(CALL_SECONDS)", "not deadline.allows(0)"),),
         caught_by=by_tests(
-            "adapters/test_connection.py::test_an_answer_is_waited_for_as_a_whole_and_no_longer"
+            "adapters/test_clients.py::test_too_little_time_left_makes_no_call",
+            "adapters/test_clients.py::test_closed_call_is_not_made_again_without_time",
         ),
     ),
     SeededBug(
-        name="a-name-is-looked-up-for-as-long-as-it-takes",
-        why="A connection has a time-out; that the look-up before it has none is not seen.",
-        rows=(13,),
+        name="a-closed-connection-is-a-failed-call",
+        why="The fallback takes it; after each pause of the function it then takes the first delivery.",
+        rows=(24,),
         replacements=(
-            Replace(
-                CONNECTING,
-                "        if not self._ended.wait(seconds):\n",
-                "        if not self._ended.wait():\n",
-            ),
+            Replace(CLIENTS, "    except ConnectionClosedError:\n", "    except ZeroDivisionError:\n"),
         ),
         caught_by=by_tests(
-            "adapters/test_connection.py::"
-            "test_a_name_that_can_not_be_looked_up_is_given_up_in_time_and_what_comes_late_is_closed",
+            "adapters/test_clients.py::test_call_on_a_closed_connection_is_made_again",
+            "adapters/test_clients.py::test_service_that_always_hangs_up_gets_two_requests",
+            "adapters/test_table.py::test_write_before_a_closed_connection_is_found_at_once",
         ),
+    ),
+    SeededBug(
+        name="a-closed-call-is-made-again-without-time",
+        why="The second call is the first one, which had its time.",
+        rows=(),
+        replacements=(
+            Replace(
+                CLIENTS,
+                "    except ConnectionClosedError:\n        _require_time(deadline)\n",
+                "    except ConnectionClosedError:\n",
+            ),
+        ),
+        caught_by=by_tests("adapters/test_clients.py::test_closed_call_is_not_made_again_without_time"),
     ),
     SeededBug(
         name="what-the-last-way-refuses-is-asked-for-again",
@@ -269,14 +264,14 @@ _OF_DURABILITY = (
             47,
         ),
         replacements=(
-            Replace(CLIENT, '    "InvalidAttributeValue",\n', '    "AccessDeniedException",\n'),
-            Replace(CLIENT, '    "InvalidMessageContents",\n', '    "KMSAccessDeniedException",\n'),
+            Replace(CLIENTS, '    "InvalidAttributeValue",\n', '    "AccessDeniedException",\n'),
+            Replace(CLIENTS, '    "InvalidMessageContents",\n', '    "KMSAccessDeniedException",\n'),
         ),
         caught_by=by_tests(
             "adapters/test_bus.py::test_a_call_that_fails_as_a_whole_is_told_by_its_code",
             "adapters/test_table.py::test_a_failed_write_is_told_by_its_code_alone",
             "adapters/test_secret.py::test_a_secret_that_can_not_be_read_is_unavailable_in_both_versions",
-            "adapters/test_client.py::test_an_error_code_says_whether_trying_again_is_of_use",
+            "adapters/test_clients.py::test_error_code_says_whether_a_retry_is_of_use",
             "adapters/test_handlers.py::test_a_table_that_is_down_makes_a_record_come_back_later_each_time",
         ),
     ),
@@ -290,9 +285,9 @@ _OF_DURABILITY = (
         replacements=(
             Replace(
                 RECEIVE,
-                "        self._quarantine.send(message, deadline.remaining(ATTEMPT_SECONDS))\n",
+                "        self._quarantine.send(message, deadline)\n",
                 "        try:\n"
-                "            self._quarantine.send(message, deadline.remaining(ATTEMPT_SECONDS))\n"
+                "            self._quarantine.send(message, deadline)\n"
                 "        except ServiceError:\n"
                 "            return\n",
             ),
@@ -418,7 +413,9 @@ _OF_DURABILITY = (
         why="A function that can't start shall not seem to.",
         rows=(49,),
         replacements=(
-            Replace(BOOTSTRAP, "with contextlib.suppress(Exception):", "with contextlib.nullcontext():"),
+            Replace(
+                RECEIVE, "with contextlib.suppress(SecretUnavailable):", "with contextlib.nullcontext():"
+            ),
         ),
         caught_by=by_tests(
             "unit/functions/test_webhook.py::test_a_start_that_fails_is_answered_503_by_the_call"
@@ -740,7 +737,7 @@ _OF_SECRETS = (
         name="what-is-not-there-is-the-callers-fault",
         why="Not found is a 4xx.",
         rows=(11, 14, 30),
-        replacements=(Replace(CLIENT, '    "MessageTooLong",\n', '    "ResourceNotFoundException",\n'),),
+        replacements=(Replace(CLIENTS, '    "MessageTooLong",\n', '    "ResourceNotFoundException",\n'),),
         caught_by=by_tests(
             "adapters/test_secret.py::test_a_secret_that_is_gone_is_unavailable",
             "adapters/test_bus.py::test_a_call_that_fails_as_a_whole_is_told_by_its_code",
@@ -928,10 +925,7 @@ _OF_BODIES = (
         name="fields-that-nobody-knows-are-refused",
         why="A strict model finds mistakes.",
         rows=(37,),
-        replacements=(
-            Replace(MODELS, 'ConfigDict(extra="allow", ', 'ConfigDict(extra="forbid", '),
-            Replace(SCHEMA, '"extra_fields_behavior": "allow"', '"extra_fields_behavior": "forbid"'),
-        ),
+        replacements=(Replace(EVENTS, 'ConfigDict(extra="allow", ', 'ConfigDict(extra="forbid", '),),
         caught_by=by_tests(
             "unit/test_receive.py::test_fields_and_values_that_nobody_knows_yet_are_published_as_they_are",
             "unit/zoom/test_events.py::test_unknown_fields_are_kept_at_every_level",
@@ -941,14 +935,7 @@ _OF_BODIES = (
         name="null-is-refused",
         why="A field that has a type has a value.",
         rows=(37,),
-        replacements=(
-            Replace(MODELS, "_Text = str | None\n", "_Text = str\n"),
-            Replace(
-                SCHEMA,
-                'TEXT: _Schema = {"type": "nullable", "schema": {"type": "str"}}',
-                'TEXT: _Schema = {"type": "str"}',
-            ),
-        ),
+        replacements=(Replace(EVENTS, "_Text = str | None\n", "_Text = str\n"),),
         caught_by=by_tests("unit/zoom/test_events.py::test_every_optional_field_may_be_null_or_empty"),
     ),
     SeededBug(
@@ -1038,12 +1025,11 @@ _OF_BODIES = (
         why="A decorator more than needed: an error escapes anyhow, and Lambda logs it.",
         rows=(43,),
         replacements=(
-            Replace("functions/booking_events/app.py", "@fit_for_a_log\n", ""),
-            Replace("functions/booking_created/app.py", "@fit_for_a_log\n", ""),
+            Replace("functions/booking_events/app.py", "@hide_error_details\n", ""),
+            Replace("functions/booking_created/app.py", "@hide_error_details\n", ""),
         ),
         caught_by=by_tests(
-            "unit/functions/test_handlers.py::"
-            "test_what_is_unexpected_escapes_a_handler_without_its_message_which_lambda_would_log"
+            "unit/functions/test_handlers.py::test_an_unexpected_error_escapes_without_its_message"
         ),
     ),
     SeededBug(
@@ -1056,6 +1042,23 @@ _OF_BODIES = (
             "adapters/test_canaries.py::"
             "test_of_a_delivery_that_is_accepted_nothing_is_told_all_the_way_to_a_subscriber",
             "adapters/test_handlers.py::test_nothing_personal_is_printed_or_answered_of_a_delivery_that_is_refused",
+            "unit/functions/test_webhook.py::test_nothing_personal_and_no_secret_is_in_log_or_metrics",
+        ),
+    ),
+    SeededBug(
+        name="a-switch-of-the-logger-prints-each-event",
+        why="Powertools offers it, and every problem can be looked into.",
+        rows=(43,),
+        replacements=(
+            Replace(WEBHOOK, "log_event=False", "log_event=True"),
+            Replace("functions/booking_created/app.py", "log_event=False", "log_event=True"),
+            Replace("functions/booking_canceled/app.py", "log_event=False", "log_event=True"),
+            Replace("functions/booking_events/app.py", "log_event=False", "log_event=True"),
+        ),
+        caught_by=by_tests(
+            "adapters/test_handlers.py::test_nothing_personal_is_printed_on_the_way_of_a_booking",
+            "adapters/test_canaries.py::"
+            "test_of_a_delivery_that_is_accepted_nothing_is_told_all_the_way_to_a_subscriber",
             "unit/functions/test_webhook.py::test_nothing_personal_and_no_secret_is_in_log_or_metrics",
         ),
     ),
@@ -1082,10 +1085,7 @@ _OF_BODIES = (
         name="values-are-taken-for-what-they-could-be",
         why="A number in quotes is a number.",
         rows=(38,),
-        replacements=(
-            Replace(MODELS, 'extra="allow", strict=True)', 'extra="allow")'),
-            Replace(SCHEMA, '"strict": True', '"strict": False'),
-        ),
+        replacements=(Replace(EVENTS, 'extra="allow", strict=True, ', 'extra="allow", '),),
         caught_by=by_tests(
             "unit/zoom/test_events.py::test_a_value_of_another_type_is_refused_wherever_it_stands",
             "unit/zoom/test_events.py::test_other_numbers_are_refused",
@@ -1098,8 +1098,8 @@ _OF_BODIES = (
         replacements=(
             Replace(
                 EVENTS,
-                "    if isinstance(name, str) and name not in _VALIDATORS:\n",
-                "    if name is None:\n",
+                "        raise UnknownEvent(name)\n",
+                '        raise InvalidEvent([{"field": "event", "message": "is not valid"}])\n',
             ),
         ),
         caught_by=by_tests("unit/zoom/test_events.py::test_an_event_of_another_name_is_unknown"),
@@ -1110,11 +1110,7 @@ _OF_BODIES = (
         rows=(37,),
         replacements=(
             Replace(
-                MODELS, "    invitee_email: _Text = Field(None, ", "    invitee_email: _Text = Field(..., "
-            ),
-            *(
-                Replace(SCHEMA, _first_field(of, "TEXT}"), _first_field(of, 'TEXT, "required": True}'))
-                for of in ("CREATED_OBJECT", "CANCELED_OBJECT")
+                EVENTS, "    invitee_email: _Text = Field(None, ", "    invitee_email: _Text = Field(..., "
             ),
         ),
         caught_by=by_tests(
@@ -1129,29 +1125,12 @@ _OF_BODIES = (
         rows=(37,),
         replacements=(
             Replace(
-                MODELS,
+                EVENTS,
                 "    location_kind: Annotated[str, _open_enum(LOCATION_KINDS)] | None = Field(\n",
                 "    location_kind: Literal[LOCATION_KINDS] | None = Field(\n",
             ),
-            Replace(
-                SCHEMA,
-                '"location_kind": {"type": "typed-dict-field", "schema": TEXT}',
-                '"location_kind": {"type": "typed-dict-field", '
-                '"schema": {"type": "literal", "expected": ["zoom"]}}',
-            ),
         ),
         caught_by=by_tests("unit/zoom/test_events.py::test_unknown_enum_values_are_kept"),
-    ),
-    SeededBug(
-        name="the-models-were-changed-and-not-frozen",
-        why="The models are what everybody reads; that the functions read another file is forgotten.",
-        rows=(),
-        replacements=(
-            Replace(
-                MODELS, "    meeting_notes: _Text = Field(None, ", "    meeting_notes: _Text = Field(..., "
-            ),
-        ),
-        caught_by=by_tests("unit/cli/test_schema.py::test_the_file_is_what_the_models_say_now"),
     ),
     SeededBug(
         name="escapes-are-written-as-zoom-writes-them",
@@ -1191,37 +1170,25 @@ _OF_BODIES = (
         rows=(22, 30, 39, 43, 47),
         replacements=(
             Replace(
-                CLIENT,
-                "        super().__init__(code)\n",
-                '        super().__init__(f"{code}: {answer}")\n',
-            ),
-            Replace(
-                CLIENT,
-                'raise RefusedByService(f"{service}: {error.code}")',
+                CLIENTS,
+                'raise RefusedByService(f"{service}: {_describe(error)}")',
                 'raise RefusedByService(f"{service}: {error}")',
             ),
             Replace(
-                CLIENT,
-                'raise ServiceUnavailable(f"{service}: {error.code}", answered=True)',
+                CLIENTS,
+                'raise ServiceUnavailable(f"{service}: {_describe(error)}", answered=True)',
                 'raise ServiceUnavailable(f"{service}: {error}", answered=True)',
             ),
-            Replace(CONNECTION, "NoAnswer(type(error).__name__) from", "NoAnswer(str(error)) from"),
-            Replace(BOTO_CLIENT, "NoAnswer(type(error).__name__)", "NoAnswer(str(error))"),
             Replace(
-                BOTO_CLIENT,
-                "        except ParamValidationError:\n",
-                "        except ParamValidationError as error:\n",
+                CLIENTS, "    except ParamValidationError:\n", "    except ParamValidationError as error:\n"
             ),
-            Replace(BOTO_CLIENT, 'ErrorAnswer("ValidationException")', "ErrorAnswer(str(error))"),
+            Replace(CLIENTS, 'f"{service}: invalid parameters"', 'f"{service}: {error}"'),
+            Replace(CLIENTS, 'f"{service}: {type(error).__name__}"', 'f"{service}: {error}"'),
         ),
         caught_by=by_tests(
-            "adapters/test_client.py::test_nothing_of_what_a_service_says_is_in_an_error",
-            "adapters/test_connection.py::"
-            "test_what_is_no_answer_is_told_by_its_kind_alone_and_ends_the_connection",
-            "unit/cli/test_boto_client.py::"
-            "test_an_error_has_its_code_and_what_else_it_says_but_repeats_nothing",
-            "unit/cli/test_boto_client.py::test_a_service_out_of_reach_is_told_by_the_kind_of_failure_alone",
-            "unit/cli/test_boto_client.py::test_a_request_that_boto3_itself_refuses_is_never_tried_again",
+            "adapters/test_clients.py::test_error_of_any_call_repeats_no_text",
+            "adapters/test_clients.py::test_service_out_of_reach_is_named_by_the_error_type",
+            "adapters/test_clients.py::test_parameters_that_botocore_refuses_are_refused",
             "adapters/test_table.py::test_a_failed_write_is_told_by_its_code_alone",
             "adapters/test_queues.py::test_a_message_that_is_not_taken_is_told_by_its_code",
             "adapters/test_secret.py::test_a_secret_that_can_not_be_read_is_unavailable_in_both_versions",
@@ -1232,10 +1199,39 @@ _OF_BODIES = (
         name="a-code-is-whatever-stands-in-its-place",
         why="A service's codes are names, and anything else never stood there.",
         rows=(43,),
-        replacements=(Replace(CLIENT, "code if re.fullmatch(_CODE, code) else", "code if code else"),),
+        replacements=(Replace(CLIENTS, "code if _CODE.fullmatch(code) else", "code if code else"),),
         caught_by=by_tests(
-            "adapters/test_client.py::test_where_boto3_fails_over_an_error_ours_has_its_status",
-            "adapters/test_client.py::test_a_code_in_a_header_that_is_none_is_not_told",
+            "adapters/test_clients.py::test_error_answer_is_named_by_code_action_and_id",
+            "adapters/test_clients.py::test_sqs_error_has_the_code_of_its_query_protocol",
+        ),
+    ),
+    SeededBug(
+        name="a-request-id-is-whatever-stands-in-its-place",
+        why="AWS's ids are letters and digits; a proxy's header may be anything.",
+        rows=(43,),
+        replacements=(Replace(CLIENTS, "if _REQUEST_ID.fullmatch(request_id):", "if request_id:"),),
+        caught_by=by_tests("adapters/test_clients.py::test_error_answer_is_named_by_code_action_and_id"),
+    ),
+    SeededBug(
+        name="a-denial-is-quoted",
+        why="It says who may not do what; it says the role and the resource too.",
+        rows=(43, 47),
+        replacements=(
+            Replace(CLIENTS, 'words.append(f"action {denied[1]}")', 'words.append(str(details["Message"]))'),
+        ),
+        caught_by=by_tests(
+            "adapters/test_clients.py::test_error_answer_is_named_by_code_action_and_id",
+            "adapters/test_clients.py::test_error_of_any_call_repeats_no_text",
+        ),
+    ),
+    SeededBug(
+        name="a-denial-names-no-action",
+        why="The code says it; which of a role's permissions is missing is then found by trying.",
+        rows=(47,),
+        replacements=(Replace(CLIENTS, '        words.append(f"action {denied[1]}")\n', "        pass\n"),),
+        caught_by=by_tests(
+            "adapters/test_clients.py::test_error_answer_is_named_by_code_action_and_id",
+            "adapters/test_clients.py::test_error_of_any_call_repeats_no_text",
         ),
     ),
     SeededBug(

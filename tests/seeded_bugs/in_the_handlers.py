@@ -3,9 +3,9 @@
 from tests.seeded_bugs.bugs import Replace, SeededBug, by_tests
 
 BATCH = "layers/runtime/bookings/batch.py"
-BOOTSTRAP = "layers/runtime/bookings/bootstrap.py"
 DELIVERY = "layers/runtime/bookings/zoom/delivery.py"
 ENVELOPE = "layers/runtime/bookings/envelope.py"
+LIMITS = "layers/runtime/bookings/limits.py"
 RECORD = "layers/runtime/bookings/record.py"
 TABLE = "layers/runtime/bookings/aws/table.py"
 
@@ -14,7 +14,7 @@ _OF_BATCHES = (
         name="a-whole-batch-is-deleted-on-a-partial-failure",
         why="What failed was logged, and the invocation succeeded.",
         rows=(18,),
-        replacements=(Replace(BATCH, "return dict(response)", 'return {"batchItemFailures": []}'),),
+        replacements=(Replace(BATCH, "return response", 'return {"batchItemFailures": []}'),),
         caught_by=by_tests(
             "unit/test_batch.py::test_of_any_pattern_of_bad_messages_exactly_the_bad_ones_come_again"
         ),
@@ -26,12 +26,12 @@ _OF_BATCHES = (
         replacements=(
             Replace(
                 BATCH,
-                "        return dict(response)\n",
+                "        return response\n",
                 '        if response["batchItemFailures"]:\n'
                 '            records = event["Records"]\n'
                 '            failures = [{"itemIdentifier": each["messageId"]} for each in records]\n'
                 '            return {"batchItemFailures": failures}\n'
-                "        return dict(response)\n",
+                "        return response\n",
             ),
         ),
         caught_by=by_tests(
@@ -167,7 +167,7 @@ _OF_BATCHES = (
         name="a-throttled-write-waits-for-the-queue",
         why="The record comes back anyway.",
         rows=(22,),
-        replacements=(Replace(BOOTSTRAP, "_TABLE_ATTEMPTS = 2", "_TABLE_ATTEMPTS = 1"),),
+        replacements=(Replace(LIMITS, "TABLE_ATTEMPTS = 2", "TABLE_ATTEMPTS = 1"),),
         caught_by=by_tests(
             "adapters/test_handlers.py::"
             "test_a_write_that_the_table_throttles_once_is_made_again_within_the_invocation"
@@ -186,7 +186,9 @@ _OF_BATCHES = (
         name="a-record-is-begun-with-no-time-left",
         why="It may just be in time; else Lambda kills the process over it, and over the answer.",
         rows=(25,),
-        replacements=(Replace(BATCH, "if remaining_ms() < RESERVED_MS:", "if remaining_ms() < 0:"),),
+        replacements=(
+            Replace(BATCH, "if remaining_ms() < RESERVED_SECONDS * 1000:", "if remaining_ms() < 0:"),
+        ),
         caught_by=by_tests("unit/test_batch.py::test_no_record_is_begun_that_might_not_be_finished_in_time"),
     ),
     SeededBug(
@@ -532,6 +534,15 @@ _OF_ITEMS = (
             "test_what_the_reference_does_not_know_stays_in_location_tracking_answers_and_the_kept_body",
             "adapters/test_table.py::test_a_field_that_zoom_adds_is_kept_and_announced",
         ),
+    ),
+    SeededBug(
+        name="a-number-is-stored-however-long-it-is",
+        why="DynamoDB takes it, and writes it with all its zeros; boto3 then refuses to read it.",
+        rows=(),
+        replacements=(
+            Replace(TABLE, "fits = value == 0 or _SMALLEST <= abs(value) < _BEYOND", "fits = True"),
+        ),
+        caught_by=by_tests("adapters/test_table.py::test_number_is_read_by_us_and_by_boto3_or_is_text"),
     ),
     SeededBug(
         name="a-kept-body-is-read-by-rules-of-its-own",

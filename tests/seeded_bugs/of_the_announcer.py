@@ -191,8 +191,8 @@ BUGS = (
         replacements=(
             Replace(
                 BUS,
-                "results.extend([down] * len(call) if down else self._put(call))",
-                "results.extend(self._put(call) if down else self._put(call))",
+                "results.extend([down] * len(batch) if down else self._put(batch))",
+                "results.extend(self._put(batch))",
             ),
         ),
         caught_by=by_tests(
@@ -230,7 +230,7 @@ BUGS = (
         replacements=(
             Replace(
                 ANNOUNCE,
-                "            self._dead_letters.send(_json(head), DEAD_LETTER_SECONDS)\n",
+                "            self._dead_letters.send(_json(head))\n",
                 "            raise\n",
             ),
         ),

@@ -7,9 +7,10 @@ import json
 import os
 from pathlib import Path
 
-import bookings
 import pytest
 from hypothesis import Phase, settings
+
+import bookings
 
 REPORT = "SEEDED_BUG_REPORT"
 """The environment variable that names the file to write."""

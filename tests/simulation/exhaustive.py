@@ -63,17 +63,17 @@ from datetime import datetime
 from functools import cached_property, partial
 from typing import Any
 
-from bookings.announce import Announced, StreamRecord
-from bookings.answers import Answer
-from bookings.settings import FanOut
 from boto3.dynamodb.types import Binary, TypeDeserializer
 
+from bookings.announce import Announced, StreamRecord
+from bookings.answers import Answer
+from bookings.limits import CALL_SECONDS
+from bookings.settings import FanOut
 from tests.fakes import NOW
 from tests.samples import MORNING_MS, canceled, created, raw
 from tests.simulation.scripted import (
     Call,
     ConditionalCheckFailed,
-    Hangs,
     as_record,
     hung_up,
     no_answer,
@@ -863,8 +863,9 @@ _BUS_RESULTS: list[tuple[str, Any, float, str]] = [
     ("fails the entry, slowly", {"Entries": [{"ErrorCode": "ThrottlingException"}]}, 0.79, _NOT),
     ("refuses the entry", {"Entries": [{"ErrorCode": "MalformedDetail"}]}, 0.0, _NOT),
     ("throttles", throttled(), 0.0, _NOT),
-    ("hangs", Hangs(), 0.0, _OPEN),
+    ("hangs", no_answer(), CALL_SECONDS, _OPEN),
     ("hangs up", hung_up(), 0.0, _OPEN),
+    ("hangs up, slowly", hung_up(), 0.79, _OPEN),
 ]
 _QUEUE_RESULTS: list[tuple[str, Any, float, str]] = [
     ("takes it", {}, 0.0, _SURE),
@@ -872,8 +873,9 @@ _QUEUE_RESULTS: list[tuple[str, Any, float, str]] = [
     ("throttles", throttled(), 0.0, _NOT),
     ("throttles, slowly", throttled(), 0.79, _NOT),
     ("refuses it", refused(), 0.0, _NOT),
-    ("hangs", Hangs(), 0.0, _OPEN),
+    ("hangs", no_answer(), CALL_SECONDS, _OPEN),
     ("hangs up", hung_up(), 0.0, _OPEN),
+    ("hangs up, slowly", hung_up(), 0.79, _OPEN),
 ]
 
 
@@ -881,14 +883,12 @@ def explore_door(
     body: dict[str, Any],
     fan_out: FanOut,
     *,
-    slowly: bool = True,
     refusing: bool = True,
     at: datetime = NOW,
 ) -> tuple[Explored, set[Attempt]]:
     """Explores all that one request of Zoom may come to, and returns the different ends of it.
 
     Args:
-        slowly: whether answers may take almost all the time there is for them.
         refusing: whether a service may refuse the delivery for itself.
 
     Raises:
@@ -908,10 +908,7 @@ def explore_door(
             script = [(result, seconds) for _, result, seconds, _, _ in way]
             request = run_door(body, script, fan_out=fan_out, at=at)
             call, seconds = request.ahead, request.seconds
-            carried_out = [
-                (service, _OPEN if number in request.given_up and done == _SURE else done)
-                for number, (*_, done, service) in enumerate(way)
-            ]
+            carried_out = [(service, done) for *_, done, service in way]
             sure = [service for service, done in carried_out if done == _SURE]
             by_handlers = [done for service, done in carried_out if service != "the quarantine"]
             durable, maybe = by_handlers.count(_SURE), by_handlers.count(_OPEN)
@@ -923,11 +920,7 @@ def explore_door(
             else:
                 service = _asked(call, body["event"], text)
                 results = _BUS_RESULTS if service == "the bus" else _QUEUE_RESULTS
-                some = [
-                    each
-                    for each in results
-                    if (slowly or not each[2]) and (refusing or "refuses" not in each[0])
-                ]
+                some = [each for each in results if refusing or "refuses" not in each[0]]
                 calls += len(some)
                 pending += [[*way, (*each, service)] for each in some]
             # Where it makes a call, it may die instead: then this is what became of the request as well.

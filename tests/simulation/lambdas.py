@@ -1,34 +1,36 @@
 """Functions as Lambda runs them: execution environments that start cold, stay warm, run out of time and die.
 
-Each environment holds what the product's own `bootstrap` puts together; only the AWS clients, the threads and
-the clock below it are the simulation's.
+Each environment holds what the product's own `bootstrap` puts together. Only the boto3 clients and the clock
+below it are the simulation's. The webhook's `prepare` is left out: its first request then reads the secrets
+within its own deadline, which is harder.
 """
 
 import inspect
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
-from math import inf
 from random import Random
 from types import SimpleNamespace
 from typing import Any, Protocol
+from unittest.mock import patch
 
-from bookings import bootstrap, envelope, receive, record
-from bookings.aws import table
-from bookings.aws.client import ErrorAnswer, again_if_hung_up
-from bookings.aws.wire import HungUp, NoAnswer
-from bookings.counts import Count
-from bookings.zoom import body, delivery
+from botocore.exceptions import (
+    BotoCoreError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 from greenlet import getcurrent
 
-from functions.booking_canceled import app as booking_canceled
-from functions.booking_created import app as booking_created
-from functions.booking_events import app as booking_events
-from functions.webhook import app as webhook
-from tests.aws.client import as_on_the_wire
+from bookings import batch, bootstrap, envelope, receive, record
+from bookings.aws import table
+from bookings.counts import Count
+from bookings.limits import CONNECT_SECONDS, READ_SECONDS
+from bookings.zoom import body, delivery
+from tests.aws.client import StrictClient
 from tests.aws.errors import AWSError
+from tests.cold_start import load_app
 from tests.simulation.stack import CANCELED, CREATED, Stack, function_settings
 from tests.simulation.timeline import Task, Timeline
 from tests.simulation.weather import Fate, Trouble, Weather
@@ -36,35 +38,12 @@ from tests.simulation.weather import Fate, Trouble, Weather
 WEBHOOK = "Webhook"
 EVENTS = "BookingEvents"
 
-# The functions without their decorators: what those do, logging and flushing metrics, is no part of this.
-_HANDLERS = {
-    WEBHOOK: inspect.unwrap(webhook.lambda_handler),
-    CREATED: inspect.unwrap(booking_created.lambda_handler),
-    CANCELED: inspect.unwrap(booking_canceled.lambda_handler),
-    EVENTS: inspect.unwrap(booking_events.lambda_handler),
-}
-_FACTORIES = {
-    WEBHOOK: bootstrap.receiver.__wrapped__,
-    CREATED: bootstrap.record_batch.__wrapped__,
-    CANCELED: bootstrap.record_batch.__wrapped__,
-    EVENTS: bootstrap.announcer.__wrapped__,
-}
-
-# What AWS's standard retry mode tries again; a code beyond these is final.
-_TRIED_AGAIN = {"ThrottlingException", "InternalFailure"}
-
 REMEMBERED = 200
 """Texts and bodies: those of a few schedules."""
 
 _ENTRIES = {"PutEvents": "Entries", "ChangeMessageVisibilityBatch": "Entries"}
 
-
-@dataclass(slots=True)
-class _Failed:
-    """One attempt failed."""
-
-    error: Exception
-    tried_again: bool
+type _Failure = AWSError | BotoCoreError
 
 
 class Tracer(Protocol):
@@ -161,51 +140,40 @@ class Environment:
     # ── calls ────────────────────────────────────────────────────────────────────────────────────────────
 
     def call(
-        self,
-        service: str,
-        operation: str,
-        parameters: Mapping[str, Any],
-        *,
-        deadline: float,
-        timeout: float,
-        attempts: int,
+        self, service: str, operation: str, parameters: Mapping[str, Any], *, timeout: float, attempts: int
     ) -> dict[str, Any]:
-        """Makes a call as the product's client would: bounded attempts, each and all bounded in time."""
+        """Makes a call as boto3 would: bounded attempts, each bounded in time."""
         around = self.surroundings
         if around.weather.strikes():
             self.die()
         for attempt in range(1, attempts + 1):
-            left = deadline - around.timeline.seconds
-            if left <= 0:
-                raise NoAnswer("no time left")
             fate = around.weather.fate(service, around.timeline.seconds)
-            outcome = self._attempt(service, operation, parameters, min(timeout, left), fate)
-            if not isinstance(outcome, _Failed):
+            outcome = self._attempt(service, operation, parameters, timeout, fate)
+            if not isinstance(outcome, Exception):
                 break
             if around.trace:
-                around.trace(self.name, f"{operation}: {outcome.error}")
-            if attempt == attempts or not outcome.tried_again:
+                around.trace(self.name, f"{operation}: {outcome}")
+            if attempt == attempts or not _tried_again(outcome):
                 break
-            pause = around.random.random() * 2 ** (attempt - 1)
-            around.timeline.pause(max(0.0, min(pause, deadline - around.timeline.seconds)))
+            around.timeline.pause(around.random.random() * 2 ** (attempt - 1))
         if around.weather.strikes():
             self.die()
-        if not isinstance(outcome, _Failed):
+        if not isinstance(outcome, Exception):
             return outcome
         try:
-            raise outcome.error.to_error_answer() if isinstance(outcome.error, AWSError) else outcome.error
+            raise outcome
         finally:
             del outcome  # or the error and the frames it tells of would hold each other
 
     def _attempt(
         self, service: str, operation: str, parameters: Mapping[str, Any], timeout: float, fate: Fate
-    ) -> dict[str, Any] | _Failed:
+    ) -> dict[str, Any] | _Failure:
         around, trouble = self.surroundings, fate.trouble
         if around.trace:
             around.trace(self.name, f"{operation} …" + (f" ({trouble})" if trouble else ""))
         if trouble in _NEVER_ARRIVES:
             around.timeline.pause(timeout if trouble is Trouble.SILENT else fate.before_seconds)
-            return _failure(trouble)
+            return _failure(trouble, service)
         # On its way, the request is nobody's any more: it arrives even if the caller dies.
         answers: list[dict[str, Any] | AWSError] = []
 
@@ -215,12 +183,11 @@ class Environment:
         around.timeline.after(fate.before_seconds, arrive)
         if trouble is Trouble.LOST or fate.before_seconds + fate.after_seconds > timeout:
             around.timeline.pause(timeout)
-            return _failure(Trouble.LOST)
+            return _failure(Trouble.LOST, service)
         around.timeline.pause(fate.before_seconds + fate.after_seconds)
         if trouble in _DONE_BUT_FAILED:
-            return _failure(trouble)
-        (answer,) = answers
-        return _Failed(answer, tried_again=answer.status >= 500) if isinstance(answer, AWSError) else answer
+            return _failure(trouble, service)
+        return answers.pop()
 
     def _apply(
         self, service: str, operation: str, parameters: Mapping[str, Any], trouble: Trouble | None
@@ -254,60 +221,51 @@ class EnvironmentTask(Task):
         self.environment = environment
 
 
-class SimulatedClient:
-    """The functions' client in an environment, whose calls have the weather's fate."""
+class SimulatedClient(StrictClient):
+    """A boto3 client of an environment, whose calls have the weather's fate."""
 
-    def __init__(self, environment: Environment, service: str, timeout_seconds: float, attempts: int) -> None:
+    def __init__(self, environment: Environment, service: str, read_seconds: float, attempts: int) -> None:
+        super().__init__(service, environment.surroundings.stack.services[service])
         self._environment = environment
-        self._service = service
-        self._timeout_seconds = timeout_seconds
+        self._timeout_seconds = CONNECT_SECONDS + read_seconds
         self._attempts = attempts
 
-    def connect(self, timeout_seconds: float) -> None:
-        """Does nothing: connecting is part of each call's fate."""
-
-    def call(
-        self, operation: str, parameters: Mapping[str, Any], timeout_seconds: float | None = None
-    ) -> dict[str, Any]:
-        environment = self._environment
-        now = environment.surroundings.timeline.seconds
-        deadline = inf if timeout_seconds is None else now + timeout_seconds
-        answer = again_if_hung_up(
-            lambda: environment.call(
-                self._service,
-                operation,
-                parameters,
-                deadline=deadline,
-                timeout=self._timeout_seconds,
-                attempts=self._attempts,
-            )
+    def _invoke(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        return self._environment.call(
+            self._service_name,
+            operation,
+            parameters,
+            timeout=self._timeout_seconds,
+            attempts=self._attempts,
         )
-        return as_on_the_wire(answer)
 
 
 _DONE_BUT_FAILED = (Trouble.FAILED_AFTER, Trouble.HUNG_UP_AFTER)
 _NEVER_ARRIVES = {*Trouble} - {Trouble.SLOW, Trouble.LOST, Trouble.PARTLY, *_DONE_BUT_FAILED}
 
 
-def _failure(trouble: Trouble | None) -> _Failed:
-    """Returns what the client makes of a trouble."""
+def _failure(trouble: Trouble | None, service: str) -> _Failure:
+    """Returns what comes of a trouble: a refusal, or what botocore raises."""
     match trouble:
         case Trouble.THROTTLED:
-            return _refused("ThrottlingException")
+            return AWSError("ThrottlingException", "simulated")
         case Trouble.DENIED:
-            return _refused("AccessDeniedException")
+            return AWSError("AccessDeniedException", "simulated")
         case Trouble.FAILED | Trouble.FAILED_AFTER:
-            return _refused("InternalFailure")
+            return AWSError("InternalFailure", "simulated", status=500)
         case Trouble.UNREACHABLE:
-            return _Failed(NoAnswer("ConnectionRefusedError"), tried_again=True)
+            return EndpointConnectionError(endpoint_url=service)
         case Trouble.SILENT | Trouble.LOST:
-            return _Failed(NoAnswer("no answer in time"), tried_again=True)
+            return ReadTimeoutError(endpoint_url=service)
         case _:
-            return _Failed(HungUp("the connection was closed"), tried_again=True)
+            return ConnectionClosedError(endpoint_url=service)
 
 
-def _refused(code: str) -> _Failed:
-    return _Failed(ErrorAnswer(code), tried_again=code in _TRIED_AGAIN)
+def _tried_again(failure: _Failure) -> bool:
+    """Returns whether botocore's standard retry mode tries a call again after this failure."""
+    if isinstance(failure, BotoCoreError):
+        return True
+    return failure.status >= 500 or failure.code == "ThrottlingException"
 
 
 def _with_failures(operation: str, answer: dict[str, Any], failing: list[int]) -> dict[str, Any]:
@@ -325,18 +283,17 @@ def _put_together(environment: Environment, function: str, settings: dict[str, s
     """Returns what the product's own `bootstrap` makes for a function."""
     around = environment.surroundings
 
-    def client(service: str, *, timeout_seconds: float, attempts: int) -> SimulatedClient:
-        return SimulatedClient(environment, service, timeout_seconds, attempts)
+    def client(service: str, *, read_seconds: float = READ_SECONDS, attempts: int = 1) -> SimulatedClient:
+        return SimulatedClient(environment, service, read_seconds, attempts)
 
     with _replaced(
         bootstrap,
         client=client,
         SystemClock=lambda: around.timeline,
         count=around.count,
-        logger=SimpleNamespace(info=around.log, error=around.log),
         os=SimpleNamespace(environ=settings),
     ):
-        return _FACTORIES[function]()
+        return getattr(bootstrap, _FUNCTIONS[function][1])()
 
 
 @contextmanager
@@ -353,23 +310,12 @@ def _replaced(module: Any, **values: Any) -> Iterator[None]:
 
 @contextmanager
 def handlers_in_environments() -> Iterator[None]:
-    """Lets the handlers find, for as long as the block lasts, what belongs to the environment they run in.
+    """Lets the handlers log, for as long as the block lasts, to the surroundings they run in.
 
     And lets them do fast what is slow and the same each time: read a text that was read before.
     """
-
-    def product() -> Any:
-        return _current().product
-
-    def count(name: Count) -> None:
-        _current().surroundings.count(name)
-
-    def log(message: str, *, extra: dict[str, Any]) -> None:
-        _current().surroundings.log(message, extra=extra)
-
-    logger = SimpleNamespace(info=log, error=log)
     with (
-        _replaced(bootstrap, receiver=product, record_batch=product, announcer=product),
+        _replaced(batch, logger=_LOGGER),
         _replaced(
             table,
             zlib=SimpleNamespace(compress=_remembering(zlib.compress), decompress=zlib.decompress),
@@ -385,8 +331,6 @@ def handlers_in_environments() -> Iterator[None]:
             parse_body=_remembering(body.parse_body),
             identify=_remembering_object(delivery.identify),
         ),
-        _replaced(webhook, count=count, logger=logger),
-        _replaced(booking_events, logger=logger),
     ):
         yield
 
@@ -411,10 +355,54 @@ def _remembering_object[R](read: Callable[..., R]) -> Callable[..., R]:
     return remembering
 
 
+# ── the functions' modules ───────────────────────────────────────────────────────────────────────────────
+
+
 def _current() -> Environment:
     task = getcurrent()
     assert isinstance(task, EnvironmentTask)
     return task.environment
+
+
+class _CurrentProduct:
+    """Stands in a function's module for what belongs to the environment that runs it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_current().product, name)
+
+
+def _count(name: Count) -> None:
+    _current().surroundings.count(name)
+
+
+def _log(message: str, *, extra: dict[str, Any]) -> None:
+    _current().surroundings.log(message, extra=extra)
+
+
+_LOGGER = SimpleNamespace(info=_log, error=_log)
+
+# Each function's module, and what it takes from `bootstrap` and binds by the same name.
+_FUNCTIONS = {
+    WEBHOOK: ("webhook", "receiver"),
+    CREATED: ("booking_created", "record_batch"),
+    CANCELED: ("booking_canceled", "record_batch"),
+    EVENTS: ("booking_events", "announcer"),
+}
+
+
+type _Handler = Callable[[dict[str, Any], Environment], Any]
+
+
+def _load_handler(function: str, factory: str) -> _Handler:
+    """Returns a handler without its decorators: logging and flushing metrics are no part of this."""
+    with patch.object(bootstrap, factory):
+        app = load_app(function)
+    vars(app).update({factory: _CurrentProduct(), "count": _count, "logger": _LOGGER})
+    handler: _Handler = inspect.unwrap(app.lambda_handler)
+    return handler
+
+
+_HANDLERS = {name: _load_handler(*each) for name, each in _FUNCTIONS.items()}
 
 
 class Function:

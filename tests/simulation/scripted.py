@@ -7,19 +7,22 @@ or abstracted, and a process in the middle of its work can be kept, compared, an
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+
+from bookings import batch
 from bookings.announce import Announced, Announcer, StreamRecord
 from bookings.answers import Answer
 from bookings.aws.bus import EventBridgeBus
-from bookings.aws.client import ErrorAnswer, again_if_hung_up
 from bookings.aws.queues import SQSHandlerQueues, SQSQueue
 from bookings.aws.table import DynamoDBBookingStore, parse_change
-from bookings.aws.wire import HungUp, NoAnswer
 from bookings.batch import RecordBatch
 from bookings.counts import Count
 from bookings.live_secrets import LiveSecrets
@@ -28,10 +31,12 @@ from bookings.receive import Receiver
 from bookings.record import Recorder
 from bookings.settings import FanOut
 from bookings.zoom.events import CANCELED, CREATED
-
 from cli.erase import erase_booking
 from tests.fakes import InMemorySecret, VirtualClock
 from tests.samples import SECRET, message, raw, signed
+
+SILENT = SimpleNamespace(info=lambda *_, **__: None, error=lambda *_, **__: None)
+"""A logger for what nobody reads."""
 
 BUS_ARN = "arn:aws:events:us-east-1:123456789012:event-bus/bookings"
 
@@ -52,13 +57,10 @@ class _NextCall(BaseException):
         self.call = call
 
 
-class Hangs(Exception):
-    """The call gives no answer before its caller gives it up."""
-
-
-class ConditionalCheckFailed(ErrorAnswer):
+class ConditionalCheckFailed(ClientError):
     def __init__(self, item: dict[str, Any] | None) -> None:
-        super().__init__("ConditionalCheckFailedException", {} if item is None else {"Item": item})
+        answer: Any = {"Error": {"Code": "ConditionalCheckFailedException"}}
+        super().__init__(answer if item is None else answer | {"Item": item}, "PutItem")
 
 
 class _Exceptions:
@@ -66,23 +68,12 @@ class _Exceptions:
 
 
 class ScriptedClient:
-    """Stands for every AWS client of one process, and gives its calls the results of the script, in turn.
-
-    It is called as the functions' own client is, and, by the eraser, as boto3's.
-    """
+    """Stands for every boto3 client of one process. Its calls have the results of the script, in turn."""
 
     exceptions = _Exceptions
 
     def __init__(self, results: Sequence[Any]) -> None:
         self._results = iter(results)
-
-    def connect(self, timeout_seconds: float) -> None:
-        """Does nothing: connecting is part of each call."""
-
-    def call(
-        self, operation: str, parameters: Mapping[str, Any], timeout_seconds: float | None = None
-    ) -> Any:
-        return again_if_hung_up(lambda: self._next(operation, dict(parameters)))
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         operation = "".join(word.title() for word in name.split("_"))
@@ -94,24 +85,24 @@ class ScriptedClient:
         except StopIteration:
             raise _NextCall(Call(operation, arguments)) from None
         if isinstance(result, Exception):
-            raise result
+            raise result.with_traceback(None)  # of the run before, which would be kept alive
         return result
 
 
 def throttled() -> Exception:
-    return ErrorAnswer("ThrottlingException")
+    return ClientError({"Error": {"Code": "ThrottlingException"}}, "scripted")
 
 
 def refused() -> Exception:
-    return ErrorAnswer("ValidationException")
+    return ClientError({"Error": {"Code": "ValidationException"}}, "scripted")
 
 
 def no_answer() -> Exception:
-    return NoAnswer("no answer in time")
+    return ReadTimeoutError(endpoint_url="scripted")
 
 
 def hung_up() -> Exception:
-    return HungUp("the connection was closed")
+    return ConnectionClosedError(endpoint_url="scripted")
 
 
 def run_handler(
@@ -124,7 +115,7 @@ def run_handler(
     """
     client = ScriptedClient(results)
     clock = VirtualClock()
-    batch = RecordBatch(
+    record_batch = RecordBatch(
         recorder=Recorder(
             store=DynamoDBBookingStore(client, "bookings"),
             quarantine=SQSQueue(client, "quarantine"),
@@ -134,8 +125,6 @@ def run_handler(
         ),
         redelivery=_Undelayed(),
         count=_uncounted,
-        info=_unlogged,
-        error=_unlogged,
     )
     records = [
         {
@@ -148,10 +137,11 @@ def run_handler(
         for number, (body, request_id) in enumerate(messages)
     ]
     try:
-        response = batch.process({"Records": records}, lambda: 10_000)
+        with patch.object(batch, "logger", SILENT):
+            response = record_batch.process({"Records": records}, lambda: 10_000)
     except _NextCall as stop:
         return stop.call
-    return frozenset(int(failure["itemIdentifier"]) for failure in response["batchItemFailures"])
+    return frozenset(int(str(failure["itemIdentifier"])) for failure in response["batchItemFailures"])
 
 
 def run_announcer(
@@ -179,12 +169,10 @@ class AtDoor:
     Attributes:
         ahead: the next call, at the end the answer.
         seconds: how many have passed.
-        given_up: which of the calls, by their numbers, were given up before their answer came.
     """
 
     ahead: Call | Answer
     seconds: float
-    given_up: frozenset[int]
 
 
 def run_door(
@@ -216,7 +204,7 @@ def run_door(
         ahead: Call | Answer = receiver.receive(signed(raw(body), at))
     except _NextCall as stop:
         ahead = stop.call
-    return AtDoor(ahead, clock.monotonic() - started, frozenset(client.given_up))
+    return AtDoor(ahead, clock.monotonic() - started)
 
 
 def run_eraser(booking_id: str, now_ms: int, results: Sequence[Any]) -> Call | bool:
@@ -248,40 +236,16 @@ def as_record(
 
 
 class _SlowClient(ScriptedClient):
-    """Answers after a time, or not at all if the call is given up before."""
+    """Gives each result after its time."""
 
     def __init__(self, results: Sequence[tuple[Any, float]], clock: VirtualClock) -> None:
         super().__init__([result for result, _ in results])
-        self._seconds = [seconds for _, seconds in results]
+        self._seconds = iter([seconds for _, seconds in results])
         self._clock = clock
-        self._made = 0
-        self.given_up: set[int] = set()
 
-    def call(
-        self, operation: str, parameters: Mapping[str, Any], timeout_seconds: float | None = None
-    ) -> Any:
-        assert timeout_seconds is not None, "at the door no call is without an end"
-        end = self._clock.monotonic() + timeout_seconds
-        return again_if_hung_up(lambda: self._answer(operation, dict(parameters), end))
-
-    def _answer(self, operation: str, arguments: dict[str, Any], end: float) -> Any:
-        left = end - self._clock.monotonic()
-        if left <= 0:
-            raise NoAnswer("no time left")
-        number, self._made = self._made, self._made + 1
-        seconds = self._seconds[number] if number < len(self._seconds) else 0.0
-        if seconds > left:
-            self.given_up.add(number)
-            with suppress(Exception):
-                self._next(operation, arguments)
-            self._clock.advance(left)
-            raise NoAnswer("no answer in time")
-        self._clock.advance(seconds)
-        try:
-            return self._next(operation, arguments)
-        except Hangs:
-            self._clock.advance(left)
-            raise NoAnswer("no answer in time") from None
+    def _next(self, operation: str, arguments: dict[str, Any]) -> Any:
+        self._clock.advance(next(self._seconds, 0.0))
+        return super()._next(operation, arguments)
 
 
 class _Undelayed:
@@ -314,8 +278,4 @@ def _base64(value: Any) -> str:
 
 
 def _uncounted(name: Count) -> None:
-    pass
-
-
-def _unlogged(*_: Any, **__: Any) -> None:
     pass

@@ -6,13 +6,16 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+
 import bookings.aws.bus
+import bookings.aws.clients
 import bookings.aws.table
 import bookings.booking
 import bookings.domain_events
 import bookings.publish
 import bookings.record
-import pytest
 from bookings.announce import Announced, Announcer
 from bookings.aws.table import DynamoDBBookingStore
 from bookings.batch import RecordBatch
@@ -21,7 +24,6 @@ from bookings.counts import Count
 from bookings.record import Recorder, RevisionConflict
 from bookings.services import ServiceError, ServiceUnavailable
 from bookings.settings import FanOut
-
 from tests.simulation.exhaustive import (
     MADE,
     OFF,
@@ -77,7 +79,7 @@ def test_every_schedule_of_the_stream_announces_each_change() -> None:
 # failure matrix: 8, 9, 10, 11, 13
 @pytest.mark.parametrize("fan_out", FanOut)
 def test_zoom_is_told_200_only_of_what_is_durable_whatever_fails(fan_out: FanOut) -> None:
-    explored, attempts = explore_door(MADE.body, fan_out, slowly=False)
+    explored, attempts = explore_door(MADE.body, fan_out)
     assert explored.ends > 1_000
     assert {(each.durable > 0, each.answered) for each in attempts} == {
         (False, False),
@@ -88,7 +90,7 @@ def test_zoom_is_told_200_only_of_what_is_durable_whatever_fails(fan_out: FanOut
 
 
 def test_the_usual_attempts_are_what_becomes_of_a_request_that_nothing_refuses() -> None:
-    _, attempts = explore_door(MADE.body, FanOut.EVENT_BRIDGE, slowly=False, refusing=False)
+    _, attempts = explore_door(MADE.body, FanOut.EVENT_BRIDGE, refusing=False)
     assert {each for each in attempts if each.durable <= 2} == USUAL_ATTEMPTS
 
 
@@ -197,7 +199,7 @@ def a_message_is_done_before_its_write(patch: Patch) -> None:
 def a_batch_is_done_if_any_of_it_is(patch: Patch) -> None:
     real = RecordBatch.process
 
-    def process(self: RecordBatch, event: Any, remaining_ms: Any) -> dict[str, Any]:
+    def process(self: RecordBatch, event: Any, remaining_ms: Any) -> PartialItemFailureResponse:
         response = real(self, event, remaining_ms)
         some = 0 < len(response["batchItemFailures"]) < len(event["Records"])
         return {"batchItemFailures": []} if some else response
@@ -263,6 +265,10 @@ def the_door_says_200_when_both_ways_failed(patch: Patch) -> None:
     patch.setattr(bookings.publish.Publisher, "publish", publish)
 
 
+def calls_begin_without_time(patch: Patch) -> None:
+    patch.setattr(bookings.aws.clients, "_require_time", lambda _deadline: None)
+
+
 def handlers(*copies: Any, erase_at: int | None = None, batches: bool = False) -> Callable[[], object]:
     world = World("seeded", copies, erase_at, batches)
     return lambda: explore_handlers(world, Universe(erase_at=erase_at))
@@ -275,7 +281,7 @@ def announcer() -> None:
 
 
 def door() -> None:
-    explore_door(MADE.body, FanOut.EVENT_BRIDGE, slowly=False)
+    explore_door(MADE.body, FanOut.EVENT_BRIDGE)
 
 
 TIE = (POOL[0], POOL[-1])
@@ -308,6 +314,7 @@ SEEDED: list[tuple[Callable[[Patch], None], Callable[[], object], str]] = [
     (the_stream_goes_on_after_a_failure, announcer, "an event that is nowhere"),
     (what_the_bus_refuses_is_dropped, announcer, "an event that is nowhere"),
     (the_door_says_200_when_both_ways_failed, door, "nothing durable has the delivery"),
+    (calls_begin_without_time, door, "Zoom is told after"),
 ]
 
 

@@ -15,8 +15,8 @@ from random import Random
 from typing import Any
 
 import pytest
-from bookings.counts import Count
 
+from bookings.counts import Count
 from tests.samples import canceled, created
 from tests.simulation.histories import START_MS, Expected, Webhook
 from tests.simulation.lambdas import handlers_in_environments

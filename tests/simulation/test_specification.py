@@ -5,12 +5,12 @@ from functools import reduce
 from typing import Any
 
 import pytest
-from bookings.booking import Booking, merge
-from bookings.domain_events import Snapshot, domain_event
-from bookings.zoom.events import CANCELED, CREATED
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bookings.booking import Booking, merge
+from bookings.domain_events import Snapshot, domain_event
+from bookings.zoom.events import CANCELED, CREATED
 from tests.histories import BODIES
 from tests.samples import MORNING_MS, canceled, created, delivery, sample
 from tests.simulation import specification

@@ -112,23 +112,6 @@ class Task(greenlet):
         else:
             self._at_end.append(action)
 
-    def join(self, seconds: float) -> bool:
-        """Stops the calling task until this one has ended, at most so long; returns whether it has."""
-        waiting = getcurrent()
-        assert isinstance(waiting, Task)
-        woken = False
-
-        def wake() -> None:
-            nonlocal woken
-            if not woken:
-                woken = True
-                waiting.resume()
-
-        self.at_end(wake)
-        self._timeline.after(seconds, wake)
-        waiting.stop()
-        return self.ended
-
     def _run(self) -> None:
         try:
             self.result = self._code()

@@ -11,7 +11,6 @@ from typing import Any, cast
 
 from bookings.aws.bus import EventBridgeBus
 from bookings.counts import Count
-
 from cli.announce import announcements_of, publish
 from cli.erase import erase_booking
 from cli.output import CommandError

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from bookings.zoom.signature import sign
-
 from tests.simulation.histories import Webhook
 from tests.simulation.lambdas import Function, Surroundings
 

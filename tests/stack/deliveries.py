@@ -10,9 +10,7 @@ import copy
 import json
 from typing import Any
 
-from bookings.zoom.events import CANCELED, CREATED
-from bookings.zoom.models import ScheduledEvent
-
+from bookings.zoom.events import CANCELED, CREATED, ScheduledEvent
 from cli.local.demo import EVENTS
 
 CANARY = "kanarie"

@@ -26,11 +26,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
-from bookings.booking import booking_id_of
-from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
+from bookings.booking import booking_id_of
+from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from cli.local.stack import ROOT, STACK_NAME, RunningStack
 from cli.local.template import fit
 from tests.stack.deliveries import EMAIL, Body, created, encoded, scheduled_event, unknown

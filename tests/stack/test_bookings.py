@@ -6,8 +6,8 @@ import concurrent.futures
 import json
 
 import pytest
-from bookings.booking import booking_id_of
 
+from bookings.booking import booking_id_of
 from cli.local.demo import EVENTS
 from tests.stack.deliveries import (
     CANARY,

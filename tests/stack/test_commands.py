@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bookings.booking import booking_id_of
 
+from bookings.booking import booking_id_of
 from tests.leaks import WATCH
 from tests.stack.deliveries import (
     EMAIL,

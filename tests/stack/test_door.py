@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 
 import pytest
-from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 
+from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from cli.local.demo import EVENTS
 from tests.stack.deliveries import Body, canceled, created, encoded, padded, unknown
 from tests.stack.running import Answer, StackUnderTest

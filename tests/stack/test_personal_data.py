@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bookings.booking import booking_id_of
 
+from bookings.booking import booking_id_of
 from tests.leaks import WATCH
 from tests.stack.deliveries import (
     CANARY,

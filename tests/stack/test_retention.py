@@ -6,9 +6,9 @@ import datetime
 import time
 
 import pytest
+
 from bookings.aws.table import build_tombstone
 from bookings.booking import Tombstone, booking_id_of
-
 from tests.stack.deliveries import EMAIL, MINUTE, NOON, canceled, created
 from tests.stack.running import StackUnderTest
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from bookings.booking import booking_id_of
 
+from bookings.booking import booking_id_of
 from cli.local.stack import ROOT
 from tests.stack.deliveries import (
     EMAIL,

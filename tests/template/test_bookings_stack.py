@@ -7,11 +7,11 @@ import re
 from typing import Any
 
 import pytest
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+
 from bookings.batch import FIRST_DELAY_SECONDS
 from bookings.receive import MAX_BODY_BYTES
 from bookings.settings import BookingEventsSettings, BookingSettings, WebhookSettings
-from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
-
 from tests.template.stacks import BOOKINGS, ROOT, Stack, listed, logical, source, stack
 
 README = ROOT / "README.md"
@@ -220,8 +220,9 @@ def test_the_readme_names_a_parameter_with_its_default(parameter: str, default: 
 
 
 @pytest.mark.parametrize("output", sorted(OUTPUTS.keys() | OTHER_OUTPUTS))
-def test_the_readme_names_an_output(output: str) -> None:
-    assert f"`{output}`" in README.read_text()
+def test_a_page_names_each_output(output: str) -> None:
+    pages = (README, ROOT / "docs/operations.md", ROOT / "docs/subscribers.md")
+    assert any(f"`{output}`" in page.read_text() for page in pages)
 
 
 # ── the functions ───────────────────────────────────────────────────────────────────────────────────────────
@@ -264,7 +265,7 @@ def test_every_value_a_parameter_allows_can_be_read_as_a_setting(function: str) 
 @pytest.mark.parametrize(
     ("function", "memory_mb", "timeout_seconds"),
     [
-        ("WebhookFunction", 512, 3),
+        ("WebhookFunction", 1024, 3),
         ("BookingCreatedFunction", 256, 10),
         ("BookingCanceledFunction", 256, 10),
         ("BookingEventsFunction", 256, 30),

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.events.models import EventPattern
+
 from bookings.domain_events import EventType
 from bookings.envelope import BOOKINGS as BOOKINGS_SOURCE
 from bookings.envelope import CHECK_EVENT_ID_PREFIX, DELIVERIES, Envelope, source_for
 from bookings.zoom.events import CANCELED, CREATED
-from moto.events.models import EventPattern
-
 from tests.template.stacks import BOOKINGS, ROOT, SUBSCRIBER, logical, stack
 
 SAMPLES = {

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from bookings.counts import Count
 
+from bookings.counts import Count
 from tests.template.stacks import BOOKINGS, ROOT, stack
 
 OURS = {"Fn::Sub": "ZoomSchedulerBookings/${AWS::StackName}"}
@@ -269,12 +269,12 @@ def test_a_secret_that_cant_be_read_rings_at_the_first_delivery() -> None:
     assert rings("SecretUnavailableAlarm", Count.NOTHING_TO_VERIFY_WITH, 0)
 
 
-def test_the_readme_names_the_alarm_of_a_rotation_which_says_what_to_do() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (told,) = [part for part in readme.split("\n\n") if part.startswith("**Rotate the secret.**")]
+def test_operations_name_the_alarm_of_a_rotation() -> None:
+    page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    section = page.partition("## Rotate the secret")[2].partition("\n## ")[0]
     said = alarms()["SignatureMismatchAlarm"]["AlarmDescription"]
 
-    assert "`SignatureMismatchAlarm`" in told
+    assert "`SignatureMismatchAlarm`" in section
     for text in ("changed at Zoom first", "Store the new one", "bookings recover"):
         assert text in said
 

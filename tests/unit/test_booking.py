@@ -6,6 +6,8 @@ from functools import reduce
 from typing import Any
 
 import pytest
+from hypothesis import given
+
 from bookings.booking import (
     MOVE_WINDOW_MS,
     Booking,
@@ -21,8 +23,6 @@ from bookings.booking import (
     merge,
 )
 from bookings.zoom.events import CANCELED, CREATED
-from hypothesis import given
-
 from tests.histories import histories
 from tests.samples import MORNING_MS, canceled, created, delivery, sample
 

@@ -4,8 +4,8 @@ import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from bookings.clock import Deadline, SystemClock, utc_text
 
+from bookings.clock import Deadline, SystemClock, utc_text
 from tests.fakes import VirtualClock
 
 
@@ -24,14 +24,16 @@ def test_every_moment_has_one_text_that_is_read_back(moment: datetime, text: str
     assert datetime.fromisoformat(text) == moment.replace(microsecond=0)
 
 
-def test_a_deadline_leaves_each_call_what_the_calls_before_it_left() -> None:
+def test_a_deadline_allows_calls_that_end_by_then() -> None:
     clock = VirtualClock()
     deadline = Deadline(clock, 2.0)
-    assert deadline.remaining(0.8) == 0.8
-    clock.advance(1.5)
-    assert deadline.remaining(0.8) == pytest.approx(0.5)
-    clock.advance(0.6)
-    assert deadline.remaining(0.8) == 0.0
+    clock.advance(1.0)
+    assert deadline.allows(1.0)
+    assert not deadline.allows(1.001)
+    clock.advance(1.0)
+    assert deadline.allows(0.0)
+    clock.advance(0.001)
+    assert not deadline.allows(0.0)
 
 
 def test_the_systems_clock_is_aware_and_monotonic() -> None:

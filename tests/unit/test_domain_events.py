@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
+
 from bookings.booking import Booking, Kind, merge
 from bookings.domain_events import EventType, Snapshot, domain_event
 from bookings.envelope import Envelope
-
 from tests.fakes import check_entry
 from tests.samples import MORNING_MS, canceled, created, delivery
 

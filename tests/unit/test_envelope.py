@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from bookings.envelope import (
     BOOKINGS,
     DELIVERIES,
@@ -15,7 +16,6 @@ from bookings.envelope import (
     source_for,
     valid_request_id,
 )
-
 from tests.samples import REQUEST_ID, created, message, raw
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -5,11 +5,12 @@ from http import HTTPStatus
 from typing import Any, NoReturn
 
 import pytest
+from pydantic import ValidationError
+
 from bookings.answers import Answer, problem
 from bookings.errors import BookingsError, describe
 from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
-from bookings.zoom.models import ScheduledEventCreated
-from pydantic import ValidationError
+from bookings.zoom.events import ScheduledEventCreated
 
 
 def raised(error: Exception) -> Exception:

@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
 from bookings.booking import Booking, Status
 from bookings.counts import Count
 from bookings.domain_events import Snapshot, domain_event
 from bookings.envelope import Envelope
 from bookings.record import Recorded, Recorder
-from hypothesis import example, given
-from hypothesis import strategies as st
-
 from tests.door import Door
 from tests.fakes import DENIED, HANGS, NOW, InMemoryBookingStore, InMemoryQueue
 from tests.samples import MORNING_MS, canceled, created, raw, signed

@@ -1,6 +1,7 @@
 """The tree's rules: imports point one way, Zoom's words stay in `zoom/`, a function is one module."""
 
 import ast
+import re
 import subprocess
 import sys
 import typing
@@ -9,8 +10,10 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
-from bookings.zoom.models import ScheduledEventCanceled, ScheduledEventCreated
 from pydantic import BaseModel
+
+from bookings.zoom.events import ScheduledEventCanceled, ScheduledEventCreated
+from tests.cold_start import REFUSES_CONNECTIONS, SETTINGS
 
 ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers/runtime"
@@ -46,11 +49,9 @@ FOREIGN = {
 USE_CASES = {f"bookings.{name}" for name in ("receive", "publish", "record", "announce", "batch")}
 OUTERMOST = {name for name in SOURCES if name.startswith("bookings.aws")} | {
     "bookings.bootstrap",
-    "bookings.telemetry",
+    "bookings.observability",
 }
 DOMAIN = SOURCES.keys() - USE_CASES - OUTERMOST
-
-MODELS = "bookings.zoom.models"  # for developers: the layer leaves it out
 
 
 def test_imports_make_no_circle() -> None:
@@ -63,42 +64,38 @@ def test_the_domain_knows_no_use_case_and_no_technology(name: str) -> None:
     assert FOREIGN[name] == KNOWN_TO_THE_DOMAIN.get(name, set())
 
 
-KNOWN_TO_THE_DOMAIN = {MODELS: {"pydantic"}, "bookings.zoom.compiled": {"pydantic_core"}}
-
-
-@pytest.mark.parametrize("name", sorted(SOURCES))
-def test_nothing_that_is_deployed_knows_the_models(name: str) -> None:
-    assert MODELS in SOURCES
-    assert MODELS not in OURS[name]
+KNOWN_TO_THE_DOMAIN = {"bookings.zoom.events": {"pydantic"}}
 
 
 @pytest.mark.parametrize("name", sorted(USE_CASES))
 def test_a_use_case_knows_no_technology_but_the_batch_of_powertools(name: str) -> None:
-    assert OURS[name] <= DOMAIN | USE_CASES
-    assert FOREIGN[name] <= ({"aws_lambda_powertools"} if name == "bookings.batch" else set())
+    powertools = name == "bookings.batch"
+    assert OURS[name] <= DOMAIN | USE_CASES | ({"bookings.observability"} if powertools else set())
+    assert FOREIGN[name] <= ({"aws_lambda_powertools"} if powertools else set())
+
+
+def test_the_log_and_the_metrics_are_powertools() -> None:
+    assert FOREIGN["bookings.observability"] == {"aws_lambda_powertools"}
+    assert OURS["bookings.observability"] == {"bookings.counts"}
 
 
 @pytest.mark.parametrize("name", sorted(SOURCES))
-def test_nothing_knows_boto3_and_only_bootstrap_knows_the_adapters(name: str) -> None:
-    assert not FOREIGN[name] & {"boto3", "botocore"}
+def test_only_adapters_know_boto3_and_only_bootstrap_knows_them(name: str) -> None:
+    assert not FOREIGN[name] & {"boto3", "botocore"} or name.startswith("bookings.aws.")
     known = {each for each in OURS[name] if each.startswith("bookings.aws")}
     assert not known or name.startswith("bookings.aws") or name == "bookings.bootstrap"
 
 
-WIRE = {f"bookings.aws.{name}" for name in ("client", "connecting", "connection", "sigv4", "wire")}
+def test_how_boto3_is_called_knows_no_service_and_no_booking() -> None:
+    assert FOREIGN["bookings.aws.clients"] == {"boto3", "botocore"}
+    assert OURS["bookings.aws.clients"] == {"bookings.clock", "bookings.limits", "bookings.services"}
 
 
-@pytest.mark.parametrize("name", sorted(WIRE))
-def test_how_aws_is_called_knows_no_service_and_no_booking(name: str) -> None:
-    assert FOREIGN[name] == set()
-    assert OURS[name] <= WIRE | {"bookings.errors", "bookings.services", "bookings.settings"}
-
-
-def test_only_the_client_knows_the_wire_and_only_adapters_and_bootstrap_know_the_client() -> None:
-    knowing = {each: {name for name in SOURCES if each in OURS[name]} for each in WIRE}
-    assert knowing["bookings.aws.connection"] == knowing["bookings.aws.sigv4"] == {"bookings.aws.client"}
-    outside = {name for name in knowing["bookings.aws.client"] if not name.startswith("bookings.aws")}
-    assert outside == {"bookings.bootstrap"}
+def test_the_layer_has_the_data_of_the_services_that_are_called() -> None:
+    called = set(re.findall(r'client\("(\w+)"', SOURCES["bookings.bootstrap"].read_text()))
+    services = re.search(r"^SERVICES := (.+)$", (LAYER / "Makefile").read_text(), re.MULTILINE)
+    assert services
+    assert called == set(services[1].split())
 
 
 def test_the_booking_is_pure_standard_library() -> None:
@@ -135,8 +132,9 @@ def test_only_the_webhook_catches_anything_and_of_the_others_nothing_escapes_in_
     assert len(tries) == (1 if catches else 0)
     decorators = [ast.unparse(each) for each in handler.decorator_list]
     assert decorators == [
-        "observed",
-        *([] if catches else ["fit_for_a_log"]),
+        "metrics.log_metrics",
+        "logger.inject_lambda_context(log_event=False)",
+        *([] if catches else ["hide_error_details"]),
     ]
 
 
@@ -216,48 +214,46 @@ def test_the_way_of_finding_words_finds_them() -> None:
     assert {"scheduled_event", "invitee_email", "event_ts"} <= words(SOURCES["bookings.zoom.delivery"])
 
 
+POWERTOOLS = "aws_lambda_powertools"
 NOT_NEEDED = {
-    "receiver": {
-        *("bookings.batch", "bookings.record", "bookings.announce", "bookings.aws.table"),
-        "aws_lambda_powertools",
+    "webhook": {
+        *("bookings.batch", "bookings.record", "bookings.announce", "bookings.domain_events"),
+        "bookings.aws.table",
+        *(f"{POWERTOOLS}.utilities.{name}" for name in ("batch", "parser", "data_classes", "idempotency")),
+        f"{POWERTOOLS}.event_handler",
+        "aws_xray_sdk",  # of the tracing
     },
-    "record_batch": {
-        *("bookings.receive", "bookings.publish", "bookings.aws.bus"),
-        "aws_lambda_powertools.utilities.parser.models",  # of other services' events
+    "booking_created": {
+        *("bookings.receive", "bookings.publish", "bookings.live_secrets", "bookings.aws.bus"),
+        f"{POWERTOOLS}.utilities.parser",
+        *(f"{POWERTOOLS}.event_handler", "aws_xray_sdk"),
     },
-    "announcer": {"bookings.receive", "bookings.publish", "bookings.batch", "aws_lambda_powertools"},
+    "booking_events": {
+        *("bookings.receive", "bookings.publish", "bookings.live_secrets", "bookings.batch"),
+        *(f"{POWERTOOLS}.utilities.{name}" for name in ("batch", "parser", "data_classes", "idempotency")),
+        *(f"{POWERTOOLS}.event_handler", "aws_xray_sdk"),
+    },
 }
-"""What the other functions need, and would make this one's cold start longer."""
-
-FUNCTION_OF = {"receiver": "webhook", "record_batch": "booking_created", "announcer": "booking_events"}
+"""What a function does not use, and what would make its cold start longer; with all that is below it."""
 
 
-@pytest.mark.parametrize("factory", FUNCTION_OF)
-def test_a_function_imports_nothing_that_only_others_need(factory: str) -> None:
-    places = (
-        *("ZOOM_SECRET_ARN", "EVENT_BUS_ARN", "BOOKINGS_TABLE_NAME", "QUEUE_URL", "QUARANTINE_QUEUE_URL"),
-        *("BOOKING_CREATED_QUEUE_URL", "BOOKING_CANCELED_QUEUE_URL", "BOOKING_EVENTS_DLQ_URL"),
-    )
-    environment = dict.fromkeys(places, "arn:aws:service:us-east-1:123456789012:somewhere") | {
-        "FAN_OUT": "EventBridge",
-        "SIGNATURE_TOLERANCE_SECONDS": "300",
-        "BOOKING_RETENTION_DAYS": "0",
-        "SHARE_ACCESS_LINKS": "false",
-        "AWS_REGION": "us-east-1",
+@pytest.mark.parametrize("function", NOT_NEEDED)
+def test_a_function_imports_nothing_that_it_does_not_use(function: str) -> None:
+    environment = SETTINGS[function] | {
+        "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_ENDPOINT_URL": REFUSES_CONNECTIONS,
         "POWERTOOLS_SERVICE_NAME": "tests",
         "POWERTOOLS_METRICS_NAMESPACE": "tests",
     }
-    code = (
-        f"import sys, functions.{FUNCTION_OF[factory]}.app\n"
-        f"functions.{FUNCTION_OF[factory]}.app.bootstrap.{factory}()\n"
-        "print(*sys.modules)"
-    )
+    code = f"import sys, functions.{function}.app\nprint(*sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
     modules = set(run.stdout.split())
-    assert (NOT_NEEDED[factory] | {"boto3", "botocore.client"}) & modules == set()
-    # Its compiled core is loaded by itself, see zoom/compiled.py.
-    assert {each for each in modules if each.partition(".")[0] in {"pydantic", "pydantic_core"}} == set()
+    assert {f"{POWERTOOLS}.metrics", "boto3", "pydantic"} <= modules
+    unwanted = {
+        name for each in NOT_NEEDED[function] for name in modules if f"{name}.".startswith(f"{each}.")
+    }
+    assert unwanted == set()

@@ -6,16 +6,17 @@ from typing import Any, cast
 
 import pytest
 import typer
+from typer.testing import CliRunner
+
 from bookings import answers, receive
 from bookings.counts import Count
 from bookings.errors import BookingsError
+from bookings.observability import count, logger, metrics
 from bookings.services import RefusedByService
-from bookings.telemetry import count, logger, metrics
-from typer.testing import CliRunner
-
 from tests import samples
 from tests.adapters.resources import TOKEN
 from tests.leaks import WATCH, deliveries, personal_texts
+from tests.printed import Printed
 from tests.stack.deliveries import CANARY
 from tests.unit.cli.conftest import SECRET as SECRET_OF_THE_COMMANDS
 from tests.unit.test_live_secrets import NEW, OLD
@@ -69,7 +70,7 @@ def test_every_delivery_has_much_that_is_personal() -> None:
     assert min(len(list(personal_texts(body))) for body in deliveries() if "object" in body["payload"]) >= 9
 
 
-def test_what_is_printed_and_counted_is_seen(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_printed_and_counted_is_seen(capsys: pytest.CaptureFixture[str], printed: Printed) -> None:
     for stream in (sys.stdout, sys.stderr):
         with WATCH.expecting() as found:
             print(EMAIL, file=stream)
@@ -77,15 +78,15 @@ def test_what_is_printed_and_counted_is_seen(capsys: pytest.CaptureFixture[str])
         assert len(found) == 1
     with WATCH.expecting() as found:
         count(cast("Count", EMAIL))
-        metrics.flush()
-        capsys.readouterr()
+        metrics.flush_metrics()
+        printed.text()
     assert len(found) == 1
 
 
-def test_a_log_line_is_seen(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_line_is_seen(printed: Printed) -> None:
     with WATCH.expecting() as found:
         logger.info("said", extra={"invitee": EMAIL})
-        capsys.readouterr()
+        printed.text()
     assert len(found) == 1
 
 

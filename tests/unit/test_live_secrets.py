@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+
 from bookings.clock import Deadline
 from bookings.counts import Count
 from bookings.live_secrets import (
@@ -12,7 +13,6 @@ from bookings.live_secrets import (
     LiveSecrets,
     SecretUnavailable,
 )
-
 from tests.fakes import DENIED, HANGS, THROTTLED, InMemoryCounts, InMemorySecret, Trouble, VirtualClock
 
 OLD, NEW = "the-old-secret-of-22-c", "the-new-secret-of-22-c"

@@ -12,10 +12,10 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from bookings.booking import MOVE_WINDOW_MS, Booking, Delivery, Kind, Status, merge
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from bookings.booking import MOVE_WINDOW_MS, Booking, Delivery, Kind, Status, merge
 from tests.histories import BODIES, SECOND
 from tests.samples import MORNING_MS, canceled, created, delivery
 from tests.simulation.specification import expected_state

@@ -1,123 +1,120 @@
-"""How long each way gets, and who gets what is left; where an event goes is shown in test_receive.py."""
+"""Who is called until the deadline, and how often; where an event goes is shown in test_receive.py."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
+
 from bookings.clock import Deadline
 from bookings.counts import Count
 from bookings.envelope import DELIVERIES, Envelope
-from bookings.publish import ATTEMPT_SECONDS, Publisher
-from bookings.services import ServiceUnavailable
+from bookings.limits import CALL_SECONDS, REQUEST_SECONDS
+from bookings.publish import Publisher
+from bookings.services import ServiceError, ServiceUnavailable
 from bookings.settings import FanOut
-
 from tests.fakes import VirtualClock
 
-BUDGET_SECONDS = 2.0
 EVENT = Envelope(DELIVERIES, "scheduler.scheduled_event_created", "{}")
 
 
 @dataclass
-class Way:
-    """Bus and queues at once: takes as long as it is told for each call, and fails as often as it is told."""
+class Destination:
+    """Bus and queues at once: fails after each of these seconds, then takes what comes.
+
+    Attributes:
+        answered: whether it fails with an answer.
+        calls: those that were begun.
+    """
 
     clock: VirtualClock
-    takes_seconds: list[float]
+    fails_after_seconds: list[float]
     answered: bool = True
-    given_seconds: list[float] = field(default_factory=list)
-    prepared_seconds: list[float] = field(default_factory=list)
+    calls: int = 0
 
-    def prepare(self, timeout_seconds: float) -> None:
-        self.prepared_seconds.append(timeout_seconds)
-
-    def publish(self, envelope: Envelope, timeout_seconds: float) -> None:
+    def publish(self, envelope: Envelope, deadline: Deadline) -> None:
         assert envelope is EVENT
-        self.given_seconds.append(round(timeout_seconds, 6))
-        if self.takes_seconds:
-            self.clock.advance(self.takes_seconds.pop(0))
+        if not deadline.allows(CALL_SECONDS):
+            raise ServiceUnavailable("no time left")
+        self.calls += 1
+        if self.fails_after_seconds:
+            self.clock.advance(self.fails_after_seconds.pop(0))
             raise ServiceUnavailable("down", answered=self.answered)
 
     send = publish
 
 
-def publisher(bus: Way, queues: Way, counted: list[Count] | None = None) -> Publisher:
-    counted = [] if counted is None else counted
-    return Publisher(bus=bus, queues=queues, fan_out=FanOut.EVENT_BRIDGE, count=counted.append)
-
-
-@pytest.mark.parametrize(("fan_out", "first"), [(FanOut.EVENT_BRIDGE, 0), (FanOut.SQS, 1)])
-def test_only_the_way_that_is_tried_first_is_prepared(fan_out: FanOut, first: int) -> None:
-    clock = VirtualClock()
-    ways = [Way(clock, []), Way(clock, [])]
-    Publisher(bus=ways[0], queues=ways[1], fan_out=fan_out, count=lambda _: None).prepare(
-        Deadline(clock, 0.3)
-    )
-    assert ways[first].prepared_seconds == [pytest.approx(0.3)]
-    assert ways[1 - first].prepared_seconds == []
-
-
-def test_a_call_may_take_a_third_of_what_zoom_waits() -> None:
-    clock = VirtualClock()
-    bus = Way(clock, [])
-
-    publisher(bus, Way(clock, [])).publish(EVENT, Deadline(clock, BUDGET_SECONDS))
-
-    assert bus.given_seconds == [ATTEMPT_SECONDS] == [0.8]
-
-
-def test_a_second_try_leaves_the_fallback_its_time() -> None:
+# failure matrix: 10, 11, 13
+@pytest.mark.parametrize(
+    ("spent", "bus_fails", "answered", "queue_fails", "calls", "published"),
+    [
+        (0.0, [], True, [], (1, 0), True),
+        (0.0, [0.1], True, [], (2, 0), True),
+        (0.0, [0.1, 0.1], True, [], (2, 1), True),
+        (0.0, [0.1], False, [], (1, 1), True),
+        (0.0, [0.69], True, [], (2, 0), True),  # the second call may take 0.8, and so may the queue's
+        (0.0, [0.71], True, [], (1, 1), True),  # the queue would have less than a call's time
+        (0.0, [0.69, 0.79], True, [], (2, 1), True),
+        (0.0, [0.79], False, [0.69], (1, 2), True),  # nobody comes after the queue: all the rest is its
+        (0.0, [0.79], False, [0.72], (1, 1), False),
+        (0.69, [0.79], False, [], (1, 1), True),
+        (0.72, [0.79], False, [], (1, 0), False),
+        (1.49, [], True, [], (1, 0), True),
+        (1.51, [], True, [], (0, 0), False),
+    ],
+)
+def test_each_call_leaves_the_next_one_its_time(
+    spent: float,
+    bus_fails: list[float],
+    answered: bool,
+    queue_fails: list[float],
+    calls: tuple[int, int],
+    published: bool,
+) -> None:
     clock, counted = VirtualClock(), list[Count]()
-    bus, queues = Way(clock, [0.5, 0.7]), Way(clock, [])
+    deadline, start = Deadline(clock, REQUEST_SECONDS), clock.monotonic()
+    clock.advance(spent)
+    bus, queues = Destination(clock, [*bus_fails], answered), Destination(clock, [*queue_fails])
+    publisher = Publisher(bus=bus, queues=queues, fan_out=FanOut.EVENT_BRIDGE, count=counted.append)
+    try:
+        publisher.publish(EVENT, deadline)
+    except ServiceError:
+        assert not published
+    else:
+        assert published
+    assert (bus.calls, queues.calls) == calls
+    assert counted == ([Count.FALLBACK_USED] if published and queues.calls else [])
+    assert clock.monotonic() - start <= REQUEST_SECONDS
 
-    publisher(bus, queues, counted).publish(EVENT, Deadline(clock, BUDGET_SECONDS))
 
-    assert bus.given_seconds == [0.8, 0.7]
-    assert queues.given_seconds == [0.8]
-    assert counted == [Count.FALLBACK_USED]
-
-
-def test_there_is_no_second_try_where_the_fallback_would_have_less_than_its_time() -> None:
+# failure matrix: 13, 36
+@pytest.mark.parametrize(
+    ("fails", "answered", "calls"),
+    [
+        ([], True, 1),
+        ([0.69], True, 2),
+        ([0.71], True, 1),  # the quarantine would have less than a call's time
+        ([0.1], False, 1),
+    ],
+)
+def test_event_for_subscribers_leaves_the_quarantine_its_time(
+    fails: list[float], answered: bool, calls: int
+) -> None:
     clock = VirtualClock()
-    bus, queues = Way(clock, [1.2]), Way(clock, [])
+    bus, queues = Destination(clock, [*fails], answered), Destination(clock, [])
+    publisher = Publisher(bus=bus, queues=queues, fan_out=FanOut.EVENT_BRIDGE, count=lambda _: None)
+    deadline = Deadline(clock, REQUEST_SECONDS)
+    if len(fails) == calls:
+        with pytest.raises(ServiceUnavailable):
+            publisher.publish_to_bus(EVENT, deadline)
+    else:
+        publisher.publish_to_bus(EVENT, deadline)
+    assert (bus.calls, queues.calls) == (calls, 0)
+    assert deadline.allows(CALL_SECONDS)
 
-    publisher(bus, queues).publish(EVENT, Deadline(clock, BUDGET_SECONDS))
 
-    assert bus.given_seconds == [0.8]
-    assert queues.given_seconds == [0.8]
-
-
-def test_the_fallback_tries_again_with_all_that_is_left() -> None:
+@pytest.mark.parametrize(("fan_out", "calls"), [(FanOut.EVENT_BRIDGE, (1, 0)), (FanOut.SQS, (0, 1))])
+def test_the_parameter_says_who_is_first(fan_out: FanOut, calls: tuple[int, int]) -> None:
     clock = VirtualClock()
-    bus, queues = Way(clock, [1.25]), Way(clock, [0.5])
-
-    publisher(bus, queues).publish(EVENT, Deadline(clock, BUDGET_SECONDS))
-
-    assert queues.given_seconds == [0.75, 0.25]
-
-
-def test_nobody_is_called_when_the_time_is_up() -> None:
-    clock = VirtualClock()
-    bus, queues = Way(clock, [1.25]), Way(clock, [1.0])
-
-    with pytest.raises(ServiceUnavailable):
-        publisher(bus, queues).publish(EVENT, Deadline(clock, BUDGET_SECONDS))
-
-    assert queues.given_seconds == [0.75]
-
-
-def test_what_did_not_answer_is_not_tried_again() -> None:
-    clock = VirtualClock()
-    bus = Way(clock, [0.1, 0.1], answered=False)
-
-    with pytest.raises(ServiceUnavailable):
-        publisher(bus, Way(clock, [])).publish_to_bus(EVENT, Deadline(clock, BUDGET_SECONDS))
-
-    assert bus.given_seconds == [0.8]
-
-
-def test_an_event_for_subscribers_alone_leaves_the_quarantine_its_time() -> None:
-    clock = VirtualClock()
-    bus = Way(clock, [0.5])
-
-    publisher(bus, Way(clock, [])).publish_to_bus(EVENT, Deadline(clock, BUDGET_SECONDS))
-
-    assert bus.given_seconds == [0.8, 0.7]
+    bus, queues = Destination(clock, []), Destination(clock, [])
+    publisher = Publisher(bus=bus, queues=queues, fan_out=fan_out, count=lambda _: None)
+    publisher.publish(EVENT, Deadline(clock, REQUEST_SECONDS))
+    assert (bus.calls, queues.calls) == calls

@@ -8,6 +8,9 @@ from functools import reduce
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bookings.booking import Booking, Kind, Status, Tombstone, merge
 from bookings.counts import Count
 from bookings.envelope import MalformedEnvelope
@@ -15,9 +18,6 @@ from bookings.record import MAX_ATTEMPTS, Recorded, Recorder
 from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
 from bookings.zoom.delivery import NoEventId
 from bookings.zoom.events import InvalidEvent, UnknownEvent
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.fakes import (
     DENIED,
     THROTTLED,

@@ -7,7 +7,6 @@ code. Each timeline is drawn from a seed, which a failure names with its whole s
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -15,10 +14,11 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from bookings.counts import Count
-from bookings.live_secrets import SecretUnavailable, SecretVersion
-from bookings.services import ServiceError
 
+from bookings.clock import Deadline
+from bookings.counts import Count
+from bookings.live_secrets import SecretVersion
+from bookings.services import ServiceError
 from tests.door import Door
 from tests.fakes import (
     DENIED,
@@ -112,8 +112,7 @@ class Process:
         self.door = Door(clock=timeline.clock, source=self)
         # As Lambda starts it; where it can't read its secrets then, its first request does.
         if timeline.random.random() < 0.5:
-            with suppress(SecretUnavailable):
-                self.door.receiver.prepare()
+            self.door.receiver.prepare()
 
     @property
     def knows(self) -> bool:
@@ -124,20 +123,20 @@ class Process:
         history, now = self._timeline.history, self._timeline.clock.now()
         return self.read_at is not None and history.live(secret, now, known_at=self.read_at)
 
-    def current(self, timeout_seconds: float) -> SecretVersion:
+    def current(self, deadline: Deadline) -> SecretVersion:
         now = self._timeline.clock.now()
         if self.knows:
             # One that knows none may read for each request: it can answer nobody else.
             since = None if self._refreshed_at is None else now - self._refreshed_at
             self._timeline.check(since is None or since >= MINUTE, f"read again after {since}")
             self._refreshed_at = now
-        version = self._read(lambda: self._timeline.secret.current(timeout_seconds))
+        version = self._read(lambda: self._timeline.secret.current(deadline))
         assert version is not None
         self.read_at, self.last_failed = now, False
         return version
 
-    def previous(self, timeout_seconds: float) -> SecretVersion | None:
-        return self._read(lambda: self._timeline.secret.previous(timeout_seconds))
+    def previous(self, deadline: Deadline) -> SecretVersion | None:
+        return self._read(lambda: self._timeline.secret.previous(deadline))
 
     def _read[T](self, call: Callable[[], T]) -> T:
         try:

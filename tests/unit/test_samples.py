@@ -21,12 +21,11 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
     DynamoDBRecordEventName,
     StreamViewType,
 )
+
 from bookings.aws.table import build_item
 from bookings.booking import merge
 from bookings.zoom.delivery import to_delivery
 from bookings.zoom.events import CANCELED, CREATED, parse_event
-from bookings.zoom.models import ScheduledEventCanceled, ScheduledEventCreated
-from pydantic import BaseModel
 
 EVENTS = Path(__file__).parents[2] / "events"
 DELIVERIES = {
@@ -37,7 +36,6 @@ DELIVERIES = {
     "story/3_moved_created.json": CREATED,
     "story/4_canceled.json": CANCELED,
 }
-MODELS: dict[str, type[BaseModel]] = {CREATED: ScheduledEventCreated, CANCELED: ScheduledEventCanceled}
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
@@ -69,9 +67,11 @@ def test_no_sample_is_left_out_of_these_tests() -> None:
 @pytest.mark.parametrize(("file", "name"), DELIVERIES.items())
 def test_every_delivery_is_valid_and_holds_known_fields_only(file: str, name: str) -> None:
     body = load(file)
+    event = parse_event(body)
 
-    assert parse_event(body) == body
-    assert unknown_fields(MODELS[name].model_validate(body)) == []
+    assert event.event == name
+    assert event.model_dump(exclude_unset=True) == body
+    assert unknown_fields(event) == []
 
 
 def unknown_fields(model: Any) -> list[str]:

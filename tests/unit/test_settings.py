@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+
 from bookings.settings import (
     BookingEventsSettings,
     BookingSettings,
@@ -10,27 +11,9 @@ from bookings.settings import (
     SettingsError,
     WebhookSettings,
 )
+from tests.cold_start import SETTINGS
 
-WEBHOOK = {
-    "EVENT_BUS_ARN": "arn:aws:events:us-east-1:123456789012:event-bus/bookings",
-    "FAN_OUT": "EventBridge",
-    "BOOKING_CREATED_QUEUE_URL": "https://queue/created",
-    "BOOKING_CANCELED_QUEUE_URL": "https://queue/canceled",
-    "QUARANTINE_QUEUE_URL": "https://queue/quarantine",
-    "ZOOM_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:zoom",
-    "SIGNATURE_TOLERANCE_SECONDS": "300",
-}
-HANDLER = {
-    "BOOKINGS_TABLE_NAME": "bookings",
-    "BOOKING_RETENTION_DAYS": "0",
-    "QUEUE_URL": "https://queue/created",
-    "QUARANTINE_QUEUE_URL": "https://queue/quarantine",
-}
-ANNOUNCER = {
-    "EVENT_BUS_ARN": "arn:aws:events:us-east-1:123456789012:event-bus/bookings",
-    "BOOKING_EVENTS_DLQ_URL": "https://queue/dlq",
-    "SHARE_ACCESS_LINKS": "false",
-}
+WEBHOOK, HANDLER, ANNOUNCER = (SETTINGS[name] for name in ("webhook", "booking_created", "booking_events"))
 ALL = [(WebhookSettings, WEBHOOK), (BookingSettings, HANDLER), (BookingEventsSettings, ANNOUNCER)]
 
 

@@ -14,7 +14,6 @@ from bookings.domain_events import Snapshot, domain_event
 from bookings.envelope import Envelope
 from bookings.services import RefusedByService, ServiceError
 
-DEAD_LETTER_SECONDS = 3.0
 MAX_PASSES = 2  # over the entries of a batch that the bus failed; the stream brings the rest again
 
 
@@ -41,7 +40,7 @@ class EventBus(Protocol):
 
 
 class DeadLetters(Protocol):
-    def send(self, message: str, timeout_seconds: float) -> None:
+    def send(self, message: str) -> None:
         """Keeps the message.
 
         Raises:
@@ -159,10 +158,10 @@ class Announcer:
         else:
             message = head | {"record": record}
         try:
-            self._dead_letters.send(_json(message), DEAD_LETTER_SECONDS)
+            self._dead_letters.send(_json(message))
         except RefusedByService:
             # Too large even for a queue: its booking can be announced again from the table.
-            self._dead_letters.send(_json(head), DEAD_LETTER_SECONDS)
+            self._dead_letters.send(_json(head))
         self._count(Count.EVENT_REFUSED)
         return booking_id, reason
 

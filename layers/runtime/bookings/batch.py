@@ -1,24 +1,22 @@
-"""A batch of queue messages, each recorded by itself: one that fails comes back, the others are done."""
+"""The shared part of the two handlers behind queues: records each message of a batch by itself."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from bookings.counts import Count, Counter
 from bookings.errors import describe
+from bookings.limits import RESERVED_SECONDS
+from bookings.observability import logger
 from bookings.record import Recorder
 from bookings.services import ServiceError, ServiceUnavailable
 
 FIRST_DELAY_SECONDS = 60  # the queue's own visibility timeout
 LONGEST_DELAY_SECONDS = 900
 """Ten receives, 60 s doubled up to these 15 minutes, outlast an outage of an hour: 90 minutes in all."""
-
-RESERVED_MS = 4_000
-"""What a record may need at worst, and the call that delays the failed ones: with less left none is begun."""
-
-Log = Callable[..., None]
 
 
 class Redelivery(Protocol):
@@ -33,22 +31,20 @@ class Redelivery(Protocol):
 class RecordBatch:
     """Records the messages of one invocation of a handler."""
 
-    def __init__(
-        self, *, recorder: Recorder, redelivery: Redelivery, count: Counter, info: Log, error: Log
-    ) -> None:
+    def __init__(self, *, recorder: Recorder, redelivery: Redelivery, count: Counter) -> None:
         self._recorder = recorder
         self._redelivery = redelivery
         self._count = count
-        self._info = info
-        self._error = error
 
-    def process(self, event: Mapping[str, Any], remaining_ms: Callable[[], int]) -> dict[str, Any]:
-        """Returns the partial batch response: the messages that must come again."""
+    def process(
+        self, event: Mapping[str, Any], remaining_ms: Callable[[], int]
+    ) -> PartialItemFailureResponse:
+        """Returns the partial batch response: the messages that SQS must deliver again."""
         delayed: list[tuple[str, int]] = []
 
         def record_message(record: SQSRecord) -> None:  # Powertools passes it by this name
             try:
-                if remaining_ms() < RESERVED_MS:
+                if remaining_ms() < RESERVED_SECONDS * 1000:
                     raise ServiceUnavailable("no time left in this invocation")
                 recorded = self._recorder.record(record.body)
             except Exception as error:
@@ -56,9 +52,9 @@ class RecordBatch:
                     receives = int(record.attributes.approximate_receive_count)
                     delayed.append((record.receipt_handle, delay_seconds(receives)))
                 self._count(Count.RECORD_FAILED)
-                self._error("record failed", extra={"message_id": record.message_id, **describe(error)})
+                logger.error("record failed", extra={"message_id": record.message_id, **describe(error)})
                 raise
-            self._info(
+            logger.info(
                 "recorded",
                 extra={
                     "outcome": str(recorded.outcome),
@@ -76,8 +72,8 @@ class RecordBatch:
             try:
                 self._redelivery.delay(delayed)
             except ServiceError as error:
-                self._error("redelivery not delayed", extra=describe(error))
-        return dict(response)
+                logger.error("redelivery not delayed", extra=describe(error))
+        return response
 
 
 def delay_seconds(receives: int) -> int:

@@ -22,15 +22,15 @@ class SystemClock:
 
 
 class Deadline:
-    """What is left of a time budget that several calls share."""
+    """The end of a time budget that several calls share."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
         self._end = clock.monotonic() + seconds
 
-    def remaining(self, at_most_seconds: float) -> float:
-        """Returns the seconds the next call may take, 0 when the time is up."""
-        return max(0.0, min(at_most_seconds, self._end - self._clock.monotonic()))
+    def allows(self, seconds: float) -> bool:
+        """Whether a call that takes so long would end in time."""
+        return self._clock.monotonic() + seconds <= self._end
 
 
 def utc_text(moment: datetime) -> str:

@@ -12,7 +12,7 @@ class BookingsError(Exception):
 
 
 class UnexpectedError(BookingsError):
-    """Something went wrong that nobody foresaw. It is told by its kind and place, see `fit_for_a_log`."""
+    """An unexpected error, reduced to its type and location."""
 
 
 def describe(error: BaseException) -> dict[str, str]:
@@ -32,21 +32,21 @@ def describe(error: BaseException) -> dict[str, str]:
     return told
 
 
-def fit_for_a_log[**P, R](handler: Callable[P, R]) -> Callable[P, R]:
-    """Makes what escapes a handler fit for a log: Lambda writes the message of any error there.
+def hide_error_details[**P, R](handler: Callable[P, R]) -> Callable[P, R]:
+    """Reduces an error that escapes a handler to its type and location. Lambda logs the message of any error.
 
     The handler raises:
         UnexpectedError: in place of an error that is not ours.
     """
 
     @wraps(handler)
-    def fit(*args: P.args, **kwargs: P.kwargs) -> R:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return handler(*args, **kwargs)
         except BookingsError:
             raise
-        except Exception as error:  # noqa: BLE001 - nothing is caught for good: each is raised again, in our words
+        except Exception as error:  # noqa: BLE001 - nothing is swallowed: each error is raised again
             told = describe(error)
             raise UnexpectedError(f"{told['error']} at {told['at']}") from None
 
-    return fit
+    return wrapper

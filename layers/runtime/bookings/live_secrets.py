@@ -19,7 +19,6 @@ MIN_REFRESH = timedelta(minutes=1)
 """Between two refreshes, whatever asks for them. A process that knows no secret reads for each request."""
 
 MIN_LENGTH = 16  # characters; Zoom's tokens have 22
-FETCH_SECONDS = 0.8
 
 
 class SecretUnavailable(BookingsError):
@@ -36,14 +35,14 @@ class SecretVersion:
 
 
 class SecretSource(Protocol):
-    def current(self, timeout_seconds: float) -> SecretVersion:
+    def current(self, deadline: Deadline) -> SecretVersion:
         """Returns the current version.
 
         Raises:
             ServiceError: it can't be read.
         """
 
-    def previous(self, timeout_seconds: float) -> SecretVersion | None:
+    def previous(self, deadline: Deadline) -> SecretVersion | None:
         """Returns the version before, None where there is none.
 
         Raises:
@@ -80,7 +79,7 @@ class LiveSecrets:
 
     @property
     def may_be_outdated(self) -> bool:
-        """Whether the last attempt to read them failed: what they did not sign a newer one may have."""
+        """True after a failed refresh: a newer secret may exist."""
         return self._last_read_failed
 
     def values(self, deadline: Deadline) -> list[str]:
@@ -117,10 +116,10 @@ class LiveSecrets:
 
     def _read(self, deadline: Deadline) -> _Known:
         try:
-            current = self._source.current(deadline.remaining(FETCH_SECONDS))
+            current = self._source.current(deadline)
             previous = None
             if self._clock.now() - current.created_at < GRACE:
-                previous = self._source.previous(deadline.remaining(FETCH_SECONDS))
+                previous = self._source.previous(deadline)
         except ServiceError as error:
             self._last_read_failed = True
             raise _Unreadable(str(error)) from error

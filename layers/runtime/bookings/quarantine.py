@@ -8,14 +8,14 @@ import json
 from datetime import datetime
 from typing import Protocol
 
-from bookings.clock import utc_text
+from bookings.clock import Deadline, utc_text
 from bookings.field_errors import FieldError
 
 MAX_ERRORS = 100  # so that a message with the largest body still fits a queue
 
 
 class Quarantine(Protocol):
-    def send(self, message: str, timeout_seconds: float) -> None:
+    def send(self, message: str, deadline: Deadline | None = None) -> None:
         """Keeps the message.
 
         Raises:

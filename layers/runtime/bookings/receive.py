@@ -18,8 +18,9 @@ from bookings.counts import Count, Counter
 from bookings.envelope import DELIVERIES, Envelope, source_for, valid_request_id
 from bookings.errors import BookingsError
 from bookings.field_errors import FieldError
+from bookings.limits import PREPARATION_SECONDS, REQUEST_SECONDS
 from bookings.live_secrets import LiveSecrets, SecretUnavailable
-from bookings.publish import ATTEMPT_SECONDS, Publisher
+from bookings.publish import Publisher
 from bookings.quarantine import MAX_ERRORS, Quarantine, quarantine_message
 from bookings.services import RefusedByService, ServiceError
 from bookings.zoom.body import BodyError, parse_body
@@ -43,8 +44,6 @@ from bookings.zoom.signature import (
 )
 
 MAX_BODY_BYTES = 720_000  # in base64 it still fits a queue message, 1 MiB, with what is written beside it
-BUDGET_SECONDS = 2.3  # for all calls of one request together: the answer leaves within 2.5 s, Zoom waits 3 s
-PREPARATION_SECONDS = 0.8  # for the secrets while the function starts: Zoom waits meanwhile
 MAX_AHEAD = timedelta(days=1)  # of an event's time
 
 REQUEST_ID_HEADER = "x-zm-request-id"
@@ -97,18 +96,13 @@ class Receiver:
         self._count = count
 
     def prepare(self) -> None:
-        """Reads the secrets and readies the publisher, so that the first request need not wait for that.
-
-        What fails here, a request will try again.
-        """
-        deadline = Deadline(self._clock, PREPARATION_SECONDS)
-        with contextlib.suppress(SecretUnavailable):
-            self._secrets.values(deadline)
-        self._publisher.prepare(deadline)
+        """Reads the secrets before the first request. Errors are ignored: that request reads them again."""
+        with contextlib.suppress(Exception):
+            self._secrets.values(Deadline(self._clock, PREPARATION_SECONDS))
 
     def receive(self, request: Request) -> Answer:
         """Returns the answer to a request; a 2xx to an event only once it is durable."""
-        deadline = Deadline(self._clock, BUDGET_SECONDS)
+        deadline = Deadline(self._clock, REQUEST_SECONDS)
         if request.body is not None and len(request.body) > MAX_BODY_BYTES:
             self._count(Count.TOO_LARGE)
             return problem(
@@ -265,7 +259,7 @@ class Receiver:
             timestamp=request.headers.get(TIMESTAMP_HEADER),
             signature=request.headers.get(SIGNATURE_HEADER),
         )
-        self._quarantine.send(message, deadline.remaining(ATTEMPT_SECONDS))
+        self._quarantine.send(message, deadline)
         self._count(Count.QUARANTINED)
 
 

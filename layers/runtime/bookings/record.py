@@ -14,8 +14,7 @@ from bookings.quarantine import Quarantine, quarantine_message
 from bookings.services import ServiceUnavailable
 from bookings.zoom.delivery import to_delivery
 
-MAX_ATTEMPTS = 5  # each lost one means that another writer has won, so five are only lost to a crowd
-QUARANTINE_SECONDS = 2.0
+MAX_ATTEMPTS = 5  # a retry is only needed when another writer got in first
 
 _NO_REVISION = 0  # no item has it: to replace it is always refused, so it only reads
 
@@ -149,7 +148,7 @@ class Recorder:
             body=delivery.event.body or b"",
             request_id=delivery.event.request_id,
         )
-        self._quarantine.send(message, QUARANTINE_SECONDS)
+        self._quarantine.send(message)
 
 
 def _erased_until(stored: Booking | Tombstone | None) -> int | None:

@@ -6,15 +6,14 @@ from typing import Any
 
 import boto3
 import pytest
+
+import cli.erase
 from bookings.aws.table import DynamoDBBookingStore, parse_item
 from bookings.booking import Booking, Tombstone
 from bookings.clock import SystemClock
 from bookings.envelope import Envelope
 from bookings.record import Recorder
 from bookings.zoom.events import CREATED
-
-import cli.erase
-from cli.boto_client import BotoClient
 from cli.erase import erase_booking
 from cli.stack import find_stack
 
@@ -56,9 +55,7 @@ def test_an_older_delivery_does_not_bring_an_erased_booking_back(deployed: Deplo
     erase_booking(find_stack(local=False, name=STACK_NAME), booking.booking_id, now_ms=NOW_MS)
     counted: list[str] = []
     recorder = Recorder(
-        store=DynamoDBBookingStore(
-            BotoClient(boto3.client("dynamodb")), deployed.outputs["BookingsTableName"]
-        ),
+        store=DynamoDBBookingStore(boto3.client("dynamodb"), deployed.outputs["BookingsTableName"]),
         quarantine=None,  # type: ignore[arg-type]  # nothing goes there
         retention_days=0,
         clock=SystemClock(),

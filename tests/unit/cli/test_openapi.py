@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
 from bookings.answers import problem
 from bookings.field_errors import FieldError
 from bookings.receive import REQUEST_ID_HEADER, unavailable
 from bookings.zoom.challenge import answer_challenge
 from bookings.zoom.events import CANCELED, CREATED
 from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
-from jsonschema import Draft202012Validator
-from openapi_spec_validator import OpenAPIV31SpecValidator
-
 from cli import openapi
 
 EVENTS = Path(__file__).parents[3] / "events"

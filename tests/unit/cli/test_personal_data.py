@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from bookings.booking import Booking, merge
 from bookings.zoom.delivery import to_delivery
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 import typer
-from bookings.zoom.signature import check_form, verify
 
+from bookings.zoom.signature import check_form, verify
 from cli import posting
 from cli import send as send_module
 

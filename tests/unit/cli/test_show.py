@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+
 from bookings.booking import Booking, Kind
 
 from .conftest import EVENTS, REQUEST_ID, STACK_NAME, Deployed, Local, booked, bookings

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bookings.zoom import body as module
-from bookings.zoom.body import MAX_NESTING, BodyError, canonical_json, digest, parse_body
-from bookings.zoom.events import CREATED
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bookings.zoom import body as module
+from bookings.zoom.body import MAX_NESTING, BodyError, canonical_json, digest, parse_body
+from bookings.zoom.events import CREATED
 from tests.hostile.garbage import draw_garbage, known_garbage
 from tests.samples import canceled, created, raw, sample
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bookings.zoom.challenge import ChallengeRefused, answer_challenge
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bookings.zoom.challenge import ChallengeRefused, answer_challenge
 
 VECTOR = json.loads((Path(__file__).parents[2] / "data/signature_vectors.json").read_text())["vectors"][0]
 SECRET = "a-secret-token-of-22-c"

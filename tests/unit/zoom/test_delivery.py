@@ -6,7 +6,12 @@ from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
 from bookings.booking import Kind, booking_id_of
+from bookings.zoom import events
 from bookings.zoom.body import canonical_json, digest
 from bookings.zoom.delivery import (
     MAX_EVENT_ID_BYTES,
@@ -19,9 +24,6 @@ from bookings.zoom.delivery import (
     to_delivery,
 )
 from bookings.zoom.events import CANCELED, CREATED, InvalidEvent, UnknownEvent
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.samples import MORNING_MS, canceled, created, sample
 
 ONLINE_MEETING = {
@@ -282,6 +284,20 @@ def test_a_body_that_is_not_valid_or_of_another_event_is_refused() -> None:
         to_delivery(created(invitee_email=7))
     with pytest.raises(UnknownEvent):
         to_delivery(created() | {"event": "scheduler.schedule_created"})
+
+
+# failure matrix: 36
+def test_an_event_with_a_new_model_is_not_taken_for_a_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
+    class ScheduledEventMoved(BaseModel):
+        event: str
+        event_ts: int
+
+    body = canceled() | {"event": "scheduler.scheduled_event_moved"}
+    monkeypatch.setitem(events._MODELS, body["event"], ScheduledEventMoved)
+    assert identify(body).event == body["event"]
+    with pytest.raises(UnknownEvent) as unknown:
+        to_delivery(body)
+    assert unknown.value.name == body["event"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bookings.zoom.signature import (
     SignatureError,
     SignatureMalformed,

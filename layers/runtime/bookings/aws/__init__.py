@@ -1,1 +1,1 @@
-"""The adapters to AWS: the only place that knows its services."""
+"""The adapters to AWS: the only place that knows boto3."""

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from bookings.aws.client import AWSClient, translated_errors
+from bookings.aws.clients import call, translated_errors
+from bookings.clock import Deadline
 from bookings.envelope import Envelope
 from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
 
@@ -18,38 +19,35 @@ _REFUSED_ENTRY = {"InvalidArgument", "MalformedDetail", "SerializationException"
 
 
 class EventBridgeBus:
-    def __init__(self, client: AWSClient, arn: str) -> None:
+    def __init__(self, client: Any, arn: str) -> None:
         self._client = client
         self._arn = arn
 
-    def prepare(self, timeout_seconds: float) -> None:
-        self._client.connect(timeout_seconds)
-
-    def publish(self, envelope: Envelope, timeout_seconds: float) -> None:
-        (error,) = self._put([envelope], timeout_seconds)
+    def publish(self, envelope: Envelope, deadline: Deadline) -> None:
+        (error,) = self._put([envelope], deadline)
         if error:
             raise error
 
     def publish_all(self, envelopes: Sequence[Envelope]) -> list[ServiceError | None]:
         return self._put_each(_split(envelopes))
 
-    def _put_each(self, calls: Iterable[list[Envelope]]) -> list[ServiceError | None]:
+    def _put_each(self, batches: Iterable[list[Envelope]]) -> list[ServiceError | None]:
         results: list[ServiceError | None] = []
-        for call in calls:
+        for batch in batches:
             down = next((error for error in results if isinstance(error, ServiceUnavailable)), None)
             # Once the bus has failed, the rest waits for the stream to come again.
-            results.extend([down] * len(call) if down else self._put(call))
+            results.extend([down] * len(batch) if down else self._put(batch))
         return results
 
     def _put(
-        self, envelopes: Sequence[Envelope], timeout_seconds: float | None = None
+        self, envelopes: Sequence[Envelope], deadline: Deadline | None = None
     ) -> list[ServiceError | None]:
         if len(envelopes) == 1 and _size(envelopes[0]) > MAX_ENTRY_BYTES:
             return [RefusedByService(f"{_SERVICE}: over {MAX_ENTRY_BYTES:,} bytes")]
         try:
             with translated_errors(_SERVICE):
                 entries = [self._entry(envelope) for envelope in envelopes]
-                answer = self._client.call("PutEvents", {"Entries": entries}, timeout_seconds)
+                answer = call(self._client.put_events, deadline, Entries=entries)
         except RefusedByService as error:
             # Refused as a whole, for one or for some of them: each by itself, to find which.
             if len(envelopes) == 1:

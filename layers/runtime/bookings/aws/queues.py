@@ -1,9 +1,10 @@
 """The queues: handlers', quarantine, DLQ."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from bookings.aws.client import AWSClient, translated_errors
-from bookings.clock import Clock
+from bookings.aws.clients import call, translated_errors
+from bookings.clock import Clock, Deadline
 from bookings.envelope import Envelope
 from bookings.services import RefusedByService, ServiceUnavailable
 
@@ -16,18 +17,15 @@ _MAX_ENTRIES = 10
 class SQSQueue:
     """Sends messages to one queue; is a quarantine, and the dead letters of the stream."""
 
-    def __init__(self, client: AWSClient, url: str) -> None:
+    def __init__(self, client: Any, url: str) -> None:
         self._client = client
         self._url = url
 
-    def prepare(self, timeout_seconds: float) -> None:
-        self._client.connect(timeout_seconds)
-
-    def send(self, message: str, timeout_seconds: float) -> None:
+    def send(self, message: str, deadline: Deadline | None = None) -> None:
         if len(message.encode()) > MAX_MESSAGE_BYTES:
             raise RefusedByService(f"{_SERVICE}: over {MAX_MESSAGE_BYTES:,} bytes")
         with translated_errors(_SERVICE):
-            self._client.call("SendMessage", {"QueueUrl": self._url, "MessageBody": message}, timeout_seconds)
+            call(self._client.send_message, deadline, QueueUrl=self._url, MessageBody=message)
 
 
 class SQSHandlerQueues:
@@ -44,22 +42,18 @@ class SQSHandlerQueues:
         _, _, _, self._region, self._account, _ = bus_arn.split(":", 5)
         self._clock = clock
 
-    def prepare(self, timeout_seconds: float) -> None:
-        for queue in self._queues.values():
-            queue.prepare(timeout_seconds)
-
-    def send(self, envelope: Envelope, timeout_seconds: float) -> None:
+    def send(self, envelope: Envelope, deadline: Deadline) -> None:
         queue = self._queues.get(envelope.detail_type)
         if queue is None:
             raise RefusedByService(f"{_SERVICE}: no handler's queue for this event")
         message = envelope.to_message(account=self._account, region=self._region, time=self._clock.now())
-        queue.send(message, timeout_seconds)
+        queue.send(message, deadline)
 
 
 class SQSRedelivery:
     """Makes messages of a source queue come back later than its visibility timeout says."""
 
-    def __init__(self, client: AWSClient, url: str) -> None:
+    def __init__(self, client: Any, url: str) -> None:
         self._client = client
         self._url = url
 
@@ -82,7 +76,5 @@ class SQSRedelivery:
             for number, (handle, seconds) in enumerate(messages)
         ]
         with translated_errors(_SERVICE):
-            answer = self._client.call(
-                "ChangeMessageVisibilityBatch", {"QueueUrl": self._url, "Entries": entries}
-            )
+            answer = call(self._client.change_message_visibility_batch, QueueUrl=self._url, Entries=entries)
         return {str(entry["Code"]) for entry in answer.get("Failed", [])}

@@ -1,8 +1,9 @@
 """The secret token in Secrets Manager."""
 
-from datetime import UTC, datetime
+from typing import Any
 
-from bookings.aws.client import AWSClient, ErrorAnswer, translated_errors
+from bookings.aws.clients import call, translated_errors
+from bookings.clock import Deadline
 from bookings.live_secrets import SecretVersion
 
 _SERVICE = "Secrets Manager"
@@ -11,26 +12,21 @@ _SERVICE = "Secrets Manager"
 class SecretsManagerSecret:
     """Reads the two live versions; the secret's string is the token itself."""
 
-    def __init__(self, client: AWSClient, arn: str) -> None:
+    def __init__(self, client: Any, arn: str) -> None:
         self._client = client
         self._arn = arn
 
-    def current(self, timeout_seconds: float) -> SecretVersion:
+    def current(self, deadline: Deadline) -> SecretVersion:
         with translated_errors(_SERVICE):
-            return self._version("AWSCURRENT", timeout_seconds)
+            return self._version("AWSCURRENT", deadline)
 
-    def previous(self, timeout_seconds: float) -> SecretVersion | None:
+    def previous(self, deadline: Deadline) -> SecretVersion | None:
         with translated_errors(_SERVICE):
             try:
-                return self._version("AWSPREVIOUS", timeout_seconds)
-            except ErrorAnswer as error:
-                if error.code != "ResourceNotFoundException":
-                    raise
+                return self._version("AWSPREVIOUS", deadline)
+            except self._client.exceptions.ResourceNotFoundException:
                 return None
 
-    def _version(self, stage: str, timeout_seconds: float) -> SecretVersion:
-        answer = self._client.call(
-            "GetSecretValue", {"SecretId": self._arn, "VersionStage": stage}, timeout_seconds
-        )
-        created_at = datetime.fromtimestamp(answer["CreatedDate"], UTC)
-        return SecretVersion(answer.get("SecretString", "").strip(), created_at)
+    def _version(self, stage: str, deadline: Deadline) -> SecretVersion:
+        answer = call(self._client.get_secret_value, deadline, SecretId=self._arn, VersionStage=stage)
+        return SecretVersion(answer.get("SecretString", "").strip(), answer["CreatedDate"])

@@ -8,8 +8,10 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+from boto3.dynamodb.types import TypeSerializer
+
 from bookings.announce import Change, StreamRecord
-from bookings.aws.client import AWSClient, ErrorAnswer, translated_errors
+from bookings.aws.clients import call, translated_errors
 from bookings.booking import Booking, Details, KeptEvent, Kind, Status, Tombstone
 from bookings.domain_events import Snapshot
 from bookings.record import BookingTooLarge, RevisionConflict
@@ -23,17 +25,20 @@ MAX_NAME_BYTES = 65_535  # of an attribute, a map's too; at least one
 
 _NOT_PUBLIC = {"zoom_events", "revision", "expires_at", "erased_until"}
 
-# DynamoDB's numbers go to 10^126 and down to 10^-130; only a field that Zoom may add could be beyond.
-_LARGEST, _SMALLEST = 1e125, 1e-129
+# DynamoDB's numbers go down to 10^-130. It writes a large one with all its zeros, and boto3 refuses to read
+# more than 38 digits. Only a field that Zoom may add could hold such a number.
+_SMALLEST, _BEYOND = 1e-129, 1e38
 
 # EventBridge refuses an integer of more than 64 bits, so what was a float stays one.
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
+
+_serialize = TypeSerializer().serialize
 
 
 class DynamoDBBookingStore:
     """Writes bookings; reads only what a refused write gives back."""
 
-    def __init__(self, client: AWSClient, table_name: str) -> None:
+    def __init__(self, client: Any, table_name: str) -> None:
         self._client = client
         self._table_name = table_name
 
@@ -48,19 +53,15 @@ class DynamoDBBookingStore:
             }
         with translated_errors(_SERVICE):
             try:
-                self._client.call(
-                    "PutItem",
-                    {
-                        "TableName": self._table_name,
-                        "Item": item,
-                        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-                        **condition,
-                    },
+                call(
+                    self._client.put_item,
+                    TableName=self._table_name,
+                    Item=item,
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **condition,
                 )
-            except ErrorAnswer as error:
-                if error.code != "ConditionalCheckFailedException":
-                    raise
-                stored = error.answer.get("Item")
+            except self._client.exceptions.ConditionalCheckFailedException as refusal:
+                stored = refusal.response.get("Item")
                 raise RevisionConflict(parse_item(stored) if stored else None) from None
         return given_up
 
@@ -90,7 +91,7 @@ def build_item(booking: Booking, expires_at: int | None) -> dict[str, Any]:
         values["erased_until"] = booking.erased_until
     if len(values.get("host_user_id", "").encode()) > MAX_KEY_BYTES:
         del values["host_user_id"]  # as a key of the index it would make the whole item refused
-    return {name: attribute_value(value) for name, value in values.items()}
+    return {name: _serialize(_storable(value)) for name, value in values.items()}
 
 
 def build_tombstone(tombstone: Tombstone) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def build_tombstone(tombstone: Tombstone) -> dict[str, Any]:
         "revision": tombstone.revision,
         "erased_at": tombstone.erased_at,
     }
-    return {name: attribute_value(value) for name, value in values.items()}
+    return {name: _serialize(value) for name, value in values.items()}
 
 
 def parse_item(item: Mapping[str, Any]) -> Booking | Tombstone:
@@ -175,54 +176,28 @@ def _snapshot(image: Mapping[str, Any] | None) -> Snapshot | None:
     )
 
 
-def attribute_value(value: Any) -> dict[str, Any]:
-    """Returns a value in attribute-value form.
+def _storable(value: Any) -> Any:
+    """Returns a value that DynamoDB takes: a float as a decimal, or as text if a decimal can't hold it.
 
-    A float beyond DynamoDB's numbers is written as text. A name that DynamoDB doesn't take is left out of its
-    map; it stands in the kept body.
-
-    Raises:
-        TypeError: nothing that JSON has, nor bytes.
+    A name that DynamoDB refuses is left out of its map. The kept body has it.
     """
-    match value:
-        case dict():
-            return {
-                "M": {
-                    name: attribute_value(item)
-                    for name, item in value.items()
-                    if 0 < len(name.encode()) <= MAX_NAME_BYTES
-                }
-            }
-        case list():
-            return {"L": [attribute_value(item) for item in value]}
-        case float():
-            in_range = value == 0 or _SMALLEST <= abs(value) <= _LARGEST
-            return {"N": str(Decimal(repr(value)))} if in_range else {"S": repr(value)}
-        case _:
-            return _scalar(value)
-
-
-def _scalar(value: str | bool | int | bytes | None) -> dict[str, Any]:
-    match value:
-        case str():
-            return {"S": value}
-        case bool():
-            return {"BOOL": value}
-        case int():
-            return {"N": str(value)}
-        case bytes():
-            return {"B": value}
-        case None:
-            return {"NULL": True}
-        case _:
-            raise TypeError(f"{type(value).__name__} is nothing that DynamoDB holds")
+    if isinstance(value, dict):
+        return {
+            name: _storable(item) for name, item in value.items() if 0 < len(name.encode()) <= MAX_NAME_BYTES
+        }
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, float):
+        fits = value == 0 or _SMALLEST <= abs(value) < _BEYOND
+        return Decimal(repr(value)) if fits else repr(value)
+    return value
 
 
 def _plain(value: Mapping[str, Any]) -> Any:
     """Returns a value as JSON has it, from its attribute-value form.
 
-    Not by boto3, which fails on a number of more than 38 digits. DynamoDB holds no more than 38 either, but
-    writes a large number with all its zeros, and boto3 counts those (boto/boto3 issue 2500).
+    boto3's deserializer fails on a number of more than 38 digits, its zeros included (boto/boto3 issue 2500),
+    and on the base64 of a stream's binary values.
     """
     ((kind, content),) = value.items()
     match kind:
@@ -235,7 +210,7 @@ def _plain(value: Mapping[str, Any]) -> Any:
             whole = _INT64_MIN <= number <= _INT64_MAX and number == number.to_integral_value()
             return int(number) if whole else float(number)
         case "B":
-            # Base64 as the service writes it; bytes as boto3 reads it for the operator's commands.
+            # Base64 in a stream's record, bytes in an answer that boto3 read.
             return base64.b64decode(content) if isinstance(content, str) else bytes(content)
         case "NULL":
             return None

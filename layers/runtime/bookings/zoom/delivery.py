@@ -9,7 +9,7 @@ from bookings.booking import Delivery, Details, KeptEvent, Kind, booking_id_of
 from bookings.clock import utc_text
 from bookings.errors import BookingsError
 from bookings.zoom.body import canonical_json, digest
-from bookings.zoom.events import CREATED, parse_event
+from bookings.zoom.events import CANCELED, CREATED, UnknownEvent, parse_event
 
 EVENT_ID_FIELD = "payload.object.scheduled_event.event_id"
 EVENT_TIME_FIELD = "event_ts"
@@ -67,8 +67,8 @@ def identify(body: dict[str, Any]) -> Identity:
     if len(event_id.encode()) > MAX_EVENT_ID_BYTES:
         raise NoEventId(f"must be at most {MAX_EVENT_ID_BYTES} bytes long")
     return Identity(
-        event=event["event"],
-        event_time=event_time_of(event["event_ts"]),
+        event=event.event,
+        event_time=event_time_of(event.event_ts),
         booking_id=booking_id_of(event_id, _object(body).get("invitee_email")),
     )
 
@@ -84,8 +84,10 @@ def to_delivery(body: dict[str, Any], request_id: str | None = None) -> Delivery
     rescheduled = _object(body).get("rescheduled") is True
     if identity.event == CREATED:
         kind = Kind.CREATED
-    else:
+    elif identity.event == CANCELED:
         kind = Kind.CANCELED_BY_RESCHEDULE if rescheduled else Kind.CANCELED
+    else:
+        raise UnknownEvent(identity.event)
     return Delivery(
         booking_id=identity.booking_id,
         kind=kind,

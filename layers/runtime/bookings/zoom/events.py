@@ -1,25 +1,222 @@
-"""Zoom Scheduler's two events: their names, and what a body breaks of their rules.
+"""Zoom Scheduler's two events as models, field by field as Zoom's reference describes them.
 
-The rules are the models', frozen in `schema.py`: pydantic's compiled core reads them, and pydantic itself is
-for developers.
+Required is only what the reference requires. Every other field may be missing, null or an empty string, and
+then reads as None (a text's "" stays ""). Fields and enum values that the reference doesn't know are accepted
+and kept: Zoom adds some every year. Lone surrogates pass; they concern the whole body, unknown fields too.
+
+Source: "Scheduler" in Zoom's webhook reference, API version 1.0.0, read on 2026-11-22.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from bookings.errors import BookingsError
 from bookings.field_errors import FieldError
-from bookings.zoom.compiled import SchemaValidator, ValidationError
-from bookings.zoom.schema import SCHEDULED_EVENT_CANCELED, SCHEDULED_EVENT_CREATED
 
 CREATED = "scheduler.scheduled_event_created"
 CANCELED = "scheduler.scheduled_event_canceled"
 
-MAX_TOLD = 1000  # errors of one body
+LOCATION_KINDS = (
+    "custom",
+    "in-person_meeting",
+    "outbound_call",
+    "inbound_call",
+    "invitee_specified",
+    "zoom",
+    "google_meet",
+    "microsoft_teams",
+)
+STATUSES = ("confirmed", "cancelled")  # Zoom's spelling
+CANCELER_TYPES = ("host", "invitee")
 
-_VALIDATORS = {
-    CREATED: SchemaValidator(SCHEDULED_EVENT_CREATED),
-    CANCELED: SchemaValidator(SCHEDULED_EVENT_CANCELED),
+MAX_ERRORS = 1000  # of one body
+
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number: 1.0 is the integer 1."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _blank_as_none(value: object) -> object:
+    return None if value == "" else value
+
+
+def _open_enum(values: Iterable[str]) -> WithJsonSchema:
+    """Says which values are known, and that another string is welcome all the same."""
+    return WithJsonSchema({"anyOf": [{"type": "string", "enum": list(values)}, {"type": "string"}]})
+
+
+# The bounds are int64's, the width that Zoom promises and that EventBridge refuses to exceed.
+_Integer = Annotated[
+    int, Field(ge=-(2**63), le=2**63 - 1), BeforeValidator(_whole), WithJsonSchema({"type": "integer"})
+]
+_Int64 = Annotated[_Integer, WithJsonSchema({"type": "integer", "format": "int64"})]
+_Timestamp = Annotated[
+    int,
+    Field(ge=0, le=2**63 - 1),
+    BeforeValidator(_whole),
+    WithJsonSchema({"type": "integer", "format": "int64", "minimum": 0}),
+]
+_BlankAsNone = BeforeValidator(_blank_as_none)
+_Text = str | None
+_Flag = Annotated[bool | None, _BlankAsNone]
+_Count = Annotated[_Int64 | None, _BlankAsNone]
+_OpenObject = Annotated[dict[str, Any] | None, _BlankAsNone]  # several shapes, none of them documented
+
+
+class _Wire(BaseModel):
+    # Strict: a number sent as a string is an error, not converted in silence.
+    model_config = ConfigDict(extra="allow", strict=True, hide_input_in_errors=True)
+
+
+class Answer(_Wire):
+    """One question of the booking form and what the invitee answered."""
+
+    question: str = Field(description="The question on the booking page.")
+    position: _Integer = Field(description="The question's index; counts from 0 or from 1.")
+    answer: list[str] = Field(description="The answers to the question.")
+
+
+class Attendee(_Wire):
+    display_name: _Text = Field(None, description="The attendee's name.")
+    email: _Text = Field(None, description="The attendee's e-mail address.")
+
+
+class InviteeCounters(_Wire):
+    total: _Count = Field(None, description="How many invitees the event has in total.")
+    active: _Count = Field(None, description="How many of the event's invitees are active.")
+    limit: _Count = Field(None, description="The most invitees the event allows.")
+
+
+class Tracking(_Wire):
+    utm_source: _Text = Field(None, description="The site that sent the traffic; always set by UTM links.")
+    utm_medium: _Text = Field(None, description="The type of link used, such as pay-per-click or e-mail.")
+    utm_campaign: _Text = Field(None, description="The product promotion or strategic campaign.")
+    utm_content: _Text = Field(
+        None,
+        description="What exactly was clicked to reach the site, such as a banner ad or a text link; often "
+        "used for A/B tests and content-targeted ads.",
+    )
+    utm_term: _Text = Field(None, description="The search terms.")
+    salesforce_ids: Annotated[list[dict[str, Any]] | None, _BlankAsNone] = Field(
+        None, description="Salesforce IDs to track, each an object."
+    )
+
+
+class Cancellation(_Wire):
+    canceled_by: _Text = Field(None, description="The name or e-mail address of the canceler.")
+    canceler_type: Annotated[str, _open_enum(CANCELER_TYPES)] | None = Field(
+        None, description="What kind of user canceled: the host or the invitee."
+    )
+    cancel_at: _Text = Field(None, description="The date and time at which the scheduled event was canceled.")
+    reason: _Text = Field(None, description="The reason for canceling the scheduled event.")
+
+
+class ScheduledEvent(_Wire):
+    """The calendar entry; in a group event shared by the bookings of all its invitees."""
+
+    event_id: _Text = Field(None, description="The event's unique identifier.")
+    summary: _Text = Field(None, description="The schedule's name.")
+    start_date_time: _Text = Field(None, description="The date and time at which the event starts.")
+    end_date_time: _Text = Field(None, description="The date and time at which the event ends.")
+    status: Annotated[str, _open_enum(STATUSES)] | None = Field(
+        None,
+        description="The event's status: confirmed or cancelled. Not a booking's state, which the name of "
+        "the event tells: a canceled event can say confirmed here.",
+    )
+    created: _Text = Field(None, description="The moment the scheduled event was created.")
+    updated: _Text = Field(None, description="The moment the scheduled event was updated.")
+    attendees: Annotated[list[Attendee] | None, _BlankAsNone] = Field(
+        None, description="The event's attendees."
+    )
+    guests: Annotated[list[str] | None, _BlankAsNone] = Field(
+        None, description="The guests, each an e-mail address."
+    )
+    invitee_counters: Annotated[InviteeCounters | None, _BlankAsNone] = Field(
+        None, description="The event's counts of invitees."
+    )
+    location_kind: Annotated[str, _open_enum(LOCATION_KINDS)] | None = Field(
+        None,
+        description="The type of location, for location and external_location alike: of an online meeting "
+        "external_location tells more, of every other type location does.",
+    )
+    location: _OpenObject = Field(None, description="Where the event takes place, unless it meets online.")
+    external_location: _OpenObject = Field(None, description="The details of the online meeting.")
+    meeting_notes: _Text = Field(None, description="The event's meeting notes.")
+
+
+class CanceledScheduledEvent(ScheduledEvent):
+    attendees: Annotated[list[Attendee] | None, _BlankAsNone] = Field(None, description="The event's hosts.")
+
+
+class CreatedObject(_Wire):
+    """One invitee's booking."""
+
+    invitee_email: _Text = Field(None, description="The e-mail address of the user who scheduled the event.")
+    invitee_first_name: _Text = Field(None, description="The first name of the user who scheduled the event.")
+    invitee_last_name: _Text = Field(None, description="The last name of the user who scheduled the event.")
+    text_phone_number: _Text = Field(
+        None, description="The invitee's phone number, to which text reminders go."
+    )
+    time_zone: _Text = Field(None, description="The user's time zone.")
+    manage_url: _Text = Field(
+        None, description="The URL at which the user reschedules or cancels the scheduled event."
+    )
+    created: _Text = Field(None, description="The moment the request to schedule was created.")
+    rescheduled: _Flag = Field(None, description="Whether this comes from a request to reschedule.")
+    questions_and_answers: Annotated[list[Answer] | None, _BlankAsNone] = Field(
+        None, description="The questions and answers of the booking form."
+    )
+    scheduled_event: Annotated[ScheduledEvent | None, _BlankAsNone] = Field(
+        None, description="The scheduled event."
+    )
+    tracking: Annotated[Tracking | None, _BlankAsNone] = Field(
+        None, description="Where the invitee came from; there only if UTM parameters were added."
+    )
+
+
+class CanceledObject(CreatedObject):
+    """One invitee's booking and how it was canceled."""
+
+    scheduled_event: Annotated[CanceledScheduledEvent | None, _BlankAsNone] = Field(
+        None, description="The scheduled event."
+    )
+    cancellation: Annotated[Cancellation | None, _BlankAsNone] = Field(
+        None, description="How the scheduled event was canceled."
+    )
+
+
+class CreatedPayload(_Wire):
+    account_id: _Text = Field(None, description="The account ID of the scheduled event's host.")
+    user_id: _Text = Field(None, description="The user ID of the scheduled event's host.")
+    object: Annotated[CreatedObject | None, _BlankAsNone] = Field(None, description="The booking.")
+
+
+class CanceledPayload(CreatedPayload):
+    object: Annotated[CanceledObject | None, _BlankAsNone] = Field(None, description="The booking.")
+
+
+class ScheduledEventCreated(_Wire):
+    """Somebody made a booking on a booking page, or moved one."""
+
+    event: Literal["scheduler.scheduled_event_created"] = Field(description="The event's name.")
+    event_ts: _Timestamp = Field(description="When the event was created, in milliseconds since 1970.")
+    payload: CreatedPayload = Field(description="The host and the booking.")
+
+
+class ScheduledEventCanceled(_Wire):
+    """The host or the invitee canceled a booking, or moved it."""
+
+    event: Literal["scheduler.scheduled_event_canceled"] = Field(description="The event's name.")
+    event_ts: _Timestamp = Field(description="When the event was created, in milliseconds since 1970.")
+    payload: CanceledPayload = Field(description="The host and the booking.")
+
+
+_MODELS: dict[str, type[ScheduledEventCreated | ScheduledEventCanceled]] = {
+    CREATED: ScheduledEventCreated,
+    CANCELED: ScheduledEventCanceled,
 }
 
 
@@ -35,9 +232,8 @@ class InvalidEvent(BookingsError):
     """A body breaks the rules of its event.
 
     Attributes:
-        errors: each refused field and the rule it broke, never what was sent: that may be personal data. Of a
-            body that is wrong everywhere only how often: telling hundreds of thousands of errors takes longer
-            than Zoom waits for its answer.
+        errors: each wrong field and the rule it breaks, never the value: that may be personal data. A body
+            with more than `MAX_ERRORS` has one error that says how many: a list would take too long.
     """
 
     def __init__(self, errors: list[FieldError]) -> None:
@@ -45,31 +241,27 @@ class InvalidEvent(BookingsError):
         self.errors = errors
 
 
-def parse_event(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Reads a decoded body by the rules of the event that its `event` names.
-
-    Returns the body as it was sent, with unknown fields, but 1.0 as the integer 1, and "" as None where no
-    text stands.
+def parse_event(body: Mapping[str, Any]) -> ScheduledEventCreated | ScheduledEventCanceled:
+    """Validates a decoded body by the model of the event that it names.
 
     Raises:
-        UnknownEvent: `event` is a string, but neither of the two names.
+        UnknownEvent: there is no model for the event.
         InvalidEvent: a field is missing or of the wrong type.
     """
     name = body.get("event")
-    if isinstance(name, str) and name not in _VALIDATORS:
+    if not isinstance(name, str):
+        raise InvalidEvent([{"field": "event", "message": "must be the name of a Scheduler event"}])
+    model = _MODELS.get(name)
+    if model is None:
         raise UnknownEvent(name)
-    # A name that is missing, or no string, is refused with whatever else is wrong.
-    validator = _VALIDATORS[CANCELED if name == CANCELED else CREATED]
     try:
-        event: dict[str, Any] = validator.validate_python(body)
+        return model.model_validate(body)
     except ValidationError as error:
-        raise InvalidEvent(field_errors(error)) from None
-    return event
+        raise InvalidEvent(_field_errors(error)) from None
 
 
-def field_errors(error: ValidationError) -> list[FieldError]:
-    """Returns what is told of the core's error, see `InvalidEvent`."""
-    if error.error_count() > MAX_TOLD:
+def _field_errors(error: ValidationError) -> list[FieldError]:
+    if error.error_count() > MAX_ERRORS:
         return [{"field": "", "message": f"breaks the rules at {error.error_count()} places"}]
     return [
         {"field": _path(found["loc"]), "message": _RULES.get(found["type"], "is not valid")}
@@ -79,7 +271,6 @@ def field_errors(error: ValidationError) -> list[FieldError]:
 
 _RULES = {
     "missing": "is required",
-    "literal_error": "must be the name of a Scheduler event",
     "string_type": "must be a string",
     "bool_type": "must be true or false",
     "int_type": "must be an integer",
@@ -87,6 +278,7 @@ _RULES = {
     "less_than_equal": "is above the highest value allowed",
     "list_type": "must be an array",
     "dict_type": "must be an object",
+    "model_type": "must be an object",
 }
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bookings.zoom.events import CANCELED, CREATED
 
+from bookings.zoom.events import CANCELED, CREATED
 from cli.local import demo
 from cli.local.demo import EVENTS, STORY, Delivery
 from cli.local.stack import RunningStack
