@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 PORT ?= 8080
+SVG ?=
 SECRET ?=
 SECONDS ?= 60
 SEED ?=
@@ -28,8 +29,8 @@ run: $(DEV)  ## run the whole stack on this machine with sample bookings; PORT=â
 	@.venv/bin/bookings local run --port $(PORT)
 run: export SECRET := $(SECRET)
 
-demo: $(DEV)  ## run the whole stack once and stop; fails unless every booking arrived
-	@.venv/bin/bookings local demo
+demo: $(DEV)  ## run the whole stack once and stop; fails unless every booking arrived; SVG=â€¦ writes a picture
+	@.venv/bin/bookings local demo $(if $(SVG),--svg $(SVG))
 
 test: $(DEV)  ## run every test, with coverage
 	@.venv/bin/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term

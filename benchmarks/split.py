@@ -6,16 +6,16 @@ the place to say what took its part.
 
 WEBHOOK: dict[str, list[str]] = {
     "verification": [
-        "bookings.live_secrets:LiveSecrets.values",
-        "bookings.receive:check_form",
-        "bookings.receive:verify",
+        "bookings.use_cases.live_secrets:LiveSecrets.values",
+        "bookings.use_cases.verify:check_form",
+        "bookings.use_cases.verify:verify",
     ],
     "validation": [
-        "bookings.receive:event_id_of",
-        "bookings.receive:identify",
-        "bookings.receive:parse_body",
+        "bookings.use_cases.receive:event_id_of",
+        "bookings.use_cases.receive:identify",
+        "bookings.use_cases.receive:parse_body",
     ],
-    "publishing": ["bookings.publish:Publisher.publish"],
+    "publishing": ["bookings.use_cases.publish:Publisher.publish"],
     "logging": [
         "bookings.observability:count",
         "bookings.observability:logger.append_keys",

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from bookings.announce import EventBus
 from bookings.aws.bus import EventBridgeBus
 from bookings.aws.table import parse_change
 from bookings.clock import utc_text
-from bookings.domain_events import domain_event
+from bookings.domain.events import domain_event
 from bookings.envelope import Envelope
-from bookings.services import RefusedByService
+from bookings.errors import RefusedByService
+from bookings.use_cases.ports import EventBus
 from cli.bookings_table import BookingsTable, erased
-from cli.output import WrongCallError, console, errors_told, print_json, printable
+from cli.output import WrongCallError, console, errors_shown, print_json, printable
 from cli.since import since_when
 from cli.stack import JsonOption, LocalOption, Stack, StackOption, find_stack
 
@@ -41,7 +41,7 @@ class Announcement:
 
 @dataclass(slots=True)
 class Announced:
-    """What became of the announcements.
+    """The outcome of the announcements.
 
     Attributes:
         not_announced: booking ids, each with the reason.
@@ -72,13 +72,13 @@ def announce(
 ) -> None:
     """Announce the present state of bookings to every subscriber, as events of the bus.
 
-    For what the stream gave up, or a subscriber lost: a confirmed booking is announced as BookingCreated, a
-    canceled one as BookingCanceled, under its present revision and without a previous state. Announced twice,
-    it is the same event to the letter. Bookings past their retention are left out, and erased ones.
+    For events that the stream gave up or a subscriber lost. A confirmed booking is announced as
+    BookingCreated, a canceled one as BookingCanceled, with its present revision and without `previous`.
+    Announced twice, it is the same event. Expired and erased bookings are left out.
 
     Exit code 0 only if the bus took each event.
     """
-    with errors_told():
+    with errors_shown():
         if [bool(booking_ids), everything, updated_since is not None].count(True) != 1:
             raise WrongCallError("Say which: BOOKING_ID..., --all or --updated-since TIME.")
         begin = None if updated_since is None else since_when("--updated-since", updated_since)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
-from bookings.booking import event_time_text
+from bookings.domain.booking import event_time_text
 from cli.output import CommandError
 from cli.stack import Stack
 
@@ -44,7 +44,7 @@ class BookingsTable:
     def items(self) -> "Iterator[Item]":
         with self._stack.errors_explained("read the bookings"):
             for page in self._client.get_paginator("scan").paginate(TableName=self._name):
-                yield from _kept(page["Items"])
+                yield from _unexpired(page["Items"])
 
     def items_of_host(self, user_id: str) -> "Iterator[Item]":
         with self._stack.errors_explained("read the bookings"):
@@ -57,7 +57,7 @@ class BookingsTable:
             )
             keys = [item for page in pages for item in page["Items"]]
             for some in batched(keys, _KEYS_A_READ, strict=False):
-                yield from _kept(self._read(list(some)))
+                yield from _unexpired(self._read(list(some)))
 
     def _read(self, keys: "list[Item]") -> "Iterator[Item]":
         wanted: Any = {self._name: {"Keys": keys}}
@@ -72,7 +72,7 @@ def erased(booking_id: str, erased_at: int) -> CommandError:
     return CommandError(f"Booking {booking_id} was erased ({event_time_text(erased_at)}).")
 
 
-def _kept(items: "Iterator[Item] | list[Item]") -> "Iterator[Item]":
+def _unexpired(items: "Iterator[Item] | list[Item]") -> "Iterator[Item]":
     return (item for item in items if not _expired(item))
 
 

@@ -7,8 +7,8 @@ import typer
 from rich.text import Text
 
 from bookings.aws.table import build_tombstone, parse_item
-from bookings.booking import Tombstone, event_time_text
-from cli.output import CommandError, WrongCallError, console, errors_told, print_json
+from bookings.domain.booking import Tombstone, event_time_text
+from cli.output import CommandError, WrongCallError, console, errors_shown, print_json
 from cli.stack import JsonOption, LocalOption, Stack, StackOption, find_stack
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def erase(
     Deliveries of before, however they come again, are dropped; a new booking under the same id is recorded.
     No event is announced: what subscribers have of it is theirs to erase. The archive forgets by itself.
     """
-    with errors_told():
+    with errors_shown():
         found = find_stack(local=local, name=stack)
         if not yes:
             if as_json:
@@ -46,8 +46,7 @@ def erase(
 def erase_booking(stack: Stack, booking_id: str, *, now_ms: int) -> Tombstone:
     """Replaces a booking's item by its tombstone.
 
-    It is dated now, or by what is erased where that is newer: this clock may be behind Zoom's, and what was
-    erased must not come back.
+    Its time is now, or that of the newest erased delivery: this clock may be behind Zoom's.
 
     Raises:
         CommandError: there is no such booking, or it is being written without end.

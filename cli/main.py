@@ -4,10 +4,10 @@ import typer
 
 from cli.announce import announce
 from cli.erase import erase
-from cli.local.commands import app as local
 from cli.recover import recover
 from cli.send import send
 from cli.show import show
+from local.commands import app as local
 
 # Tracebacks of typer's own show local variables, the secret among them.
 app = typer.Typer(

@@ -13,10 +13,17 @@ import yaml
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
-from bookings.answers import PROBLEM_JSON
-from bookings.receive import MAX_BODY_BYTES, REQUEST_ID_HEADER, SCHEDULER_EVENTS
+from bookings.limits import MAX_BODY_BYTES
+from bookings.use_cases.answers import PROBLEM_JSON
+from bookings.use_cases.receive import REQUEST_ID_HEADER
 from bookings.zoom.challenge import URL_VALIDATION
-from bookings.zoom.events import CANCELED, CREATED, ScheduledEventCanceled, ScheduledEventCreated
+from bookings.zoom.events import (
+    CANCELED,
+    CREATED,
+    SCHEDULER_PREFIX,
+    ScheduledEventCanceled,
+    ScheduledEventCreated,
+)
 from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER
 
 ROOT = Path(__file__).parents[1]
@@ -246,7 +253,7 @@ def _other_schemas() -> dict[str, Any]:
             "properties": {
                 "event": {
                     "type": "string",
-                    "pattern": f"^{SCHEDULER_EVENTS.replace('.', '[.]')}[A-Za-z0-9_.-]+$",
+                    "pattern": f"^{SCHEDULER_PREFIX.replace('.', '[.]')}[A-Za-z0-9_.-]+$",
                     "maxLength": 128,
                     "not": {"enum": [CREATED, CANCELED]},
                 }
@@ -262,7 +269,7 @@ def _other_schemas() -> dict[str, Any]:
                     "not": {
                         "anyOf": [
                             {"const": URL_VALIDATION},
-                            {"pattern": f"^{SCHEDULER_EVENTS.replace('.', '[.]')}"},
+                            {"pattern": f"^{SCHEDULER_PREFIX.replace('.', '[.]')}"},
                         ]
                     },
                 }

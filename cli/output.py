@@ -1,7 +1,7 @@
-"""What the commands print: for a person, or as JSON for a program.
+"""The output of the commands: for a person, or as JSON for a program.
 
-Bookings hold what strangers typed into a public page. Nothing of it may reach the terminal as a command to
-it, nor be taken for markup.
+Strangers type the texts of a booking into a public page. No text may reach the terminal as a control sequence
+or as markup.
 """
 
 import json
@@ -32,13 +32,13 @@ class WrongCallError(CommandError):
 
 
 @contextmanager
-def errors_told() -> Iterator[None]:
+def errors_shown() -> Iterator[None]:
     """Shows a `CommandError` on the error stream and ends the command with its exit code."""
     try:
         yield
     except CommandError as error:
-        told = Text.assemble(("Error: ", "bold red"), printable(str(error)))
-        Console(stderr=True, highlight=False).print(told, soft_wrap=True)
+        message = Text.assemble(("Error: ", "bold red"), printable(str(error)))
+        Console(stderr=True, highlight=False).print(message, soft_wrap=True)
         raise typer.Exit(error.exit_code) from None
 
 

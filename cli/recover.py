@@ -12,16 +12,15 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from bookings.answers import PROBLEM_JSON
-from bookings.booking import event_time_text
-from bookings.receive import SCHEDULER_EVENTS
+from bookings.domain.booking import event_time_text
+from bookings.use_cases.answers import PROBLEM_JSON
 from bookings.zoom.delivery import NoEventId, event_time_of, identify
-from bookings.zoom.events import InvalidEvent, UnknownEvent
-from cli.output import CommandError, WrongCallError, console, errors_told, print_json, printable
+from bookings.zoom.events import SCHEDULER_PREFIX, InvalidEvent, UnknownEvent
+from cli.output import CommandError, WrongCallError, console, errors_shown, print_json, printable
 from cli.posting import Sent, post
 from cli.since import since_when
 from cli.stack import JsonOption, LocalOption, StackOption, find_stack
-from cli.zoom_log import API_URL, OAUTH_URL, Credentials, Kept, Try, ZoomLog
+from cli.zoom_log import API_URL, OAUTH_URL, Credentials, Logged, Try, ZoomLog
 
 ONLY_IN_QUARANTINE = 3
 """Exit code: nothing is lost, and something of it waits in quarantine for a person."""
@@ -31,7 +30,7 @@ _END_OF_TIME_MS = 253_402_300_800_000  # the year 10000, which no date here can 
 
 
 class Outcome(StrEnum):
-    """What became of a delivery."""
+    """The outcome of a delivery."""
 
     ACCEPTED = "accepted"
     QUARANTINED = "quarantined"
@@ -49,13 +48,13 @@ _SAID = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """A body that Zoom tried to deliver, and that goes through the door again.
+    """A body that Zoom tried to deliver, to be sent again.
 
     Attributes:
-        event_time: milliseconds since 1970; None where the body doesn't say it.
-        last: the last try that failed; of what was delivered well the last that succeeded.
-        failed_tries: how many failed.
-        delivered: whether it was answered with success in the end, under each id it was sent under.
+        event_time: milliseconds since 1970. None if the body has none.
+        last: the last failed try. For a delivered body, the last successful one.
+        failed_tries: the number of failed ones.
+        delivered: true if the last try under each request id succeeded.
     """
 
     event: str
@@ -67,7 +66,7 @@ class Delivery:
     delivered: bool
 
     def as_dict(self) -> dict[str, Any]:
-        told = {
+        fields = {
             "booking_id": self.booking_id,
             "event": self.event,
             "event_time": None if self.event_time is None else event_time_text(self.event_time),
@@ -76,7 +75,7 @@ class Delivery:
             "last_status": self.last.status,
             "failed_reason_type": self.last.failed_reason,
         }
-        return told | {"delivered": True} if self.delivered else told
+        return fields | {"delivered": True} if self.delivered else fields
 
 
 def recover(
@@ -111,15 +110,15 @@ def recover(
 ) -> None:
     """Find in Zoom's delivery log what failed for good, and post it to the stack's webhook.
 
-    Each delivery is signed anew with the stack's own secret. That is safe at any time, as a delivery that
-    came before changes nothing. With --delivered, what Zoom delivered well is posted, too. The log is read
-    with ZOOM_ACCOUNT_ID, ZOOM_CLIENT_ID and ZOOM_CLIENT_SECRET of a Server-to-Server OAuth app with the
-    scope marketplace_app:read:admin.
+    Each delivery is signed anew with the stack's own secret. That is safe at any time: a delivery that came
+    before changes nothing. With --delivered, successful deliveries are posted too. The log is read with
+    ZOOM_ACCOUNT_ID, ZOOM_CLIENT_ID and ZOOM_CLIENT_SECRET of a Server-to-Server OAuth app with the scope
+    marketplace_app:read:admin.
 
-    Exit code 0 if each delivery was accepted, 3 if the others were put into quarantine, 1 if one was not
-    taken or the log could not be read, 2 for a wrong call.
+    Exit codes: 0 if each delivery was accepted, 3 if some are in quarantine and the others accepted, 1 if one
+    was refused or the log can't be read, 2 for a wrong call.
     """
-    with errors_told():
+    with errors_shown():
         begin = since_when("--since", since)
         log = _log(app_id)
         target = None if dry_run else find_stack(local=local, name=stack)
@@ -167,18 +166,18 @@ def _log(app_id: str) -> ZoomLog:
 
 def _found(log: ZoomLog, begin: datetime, *, delivered: bool) -> tuple[list[Delivery], int]:
     """Returns what is to be fed of since then, the oldest event first, and how many tries can't be read."""
-    failed = [each for each in log.tries(Kept.FAILED) if _ours(each)]
+    failed = [each for each in log.tries(Logged.FAILED) if _ours(each)]
     failed_by_body = _by_body(failed)
     # The log's own filter tells failure from success; no document says how an entry does.
     if delivered:
-        succeeded = [each for each in log.tries(Kept.SUCCEEDED) if _ours(each)]
+        succeeded = [each for each in log.tries(Logged.SUCCEEDED) if _ours(each)]
     else:
-        # What succeeded at once has not failed before, so of what succeeded only the retries are asked for.
+        # A failed delivery can only succeed by a retry, so ask for the successful retries only.
         succeeded = [
             each
             for number in _RETRIES
             if failed_by_body
-            for each in log.tries(Kept.SUCCEEDED, retry_num=number)
+            for each in log.tries(Logged.SUCCEEDED, retry_num=number)
         ]
     arrived = _last_numbers(succeeded)
     found = {
@@ -209,7 +208,7 @@ def _by_body(tries: Iterable[Try]) -> dict[bytes, list[Try]]:
 
 def _ours(found: Try) -> bool:
     """Whether a try is of the Scheduler's, or could be."""
-    return found.event is None or found.event.startswith(SCHEDULER_EVENTS)
+    return found.event is None or found.event.startswith(SCHEDULER_PREFIX)
 
 
 def _last_numbers(tries: Iterable[Try]) -> dict[tuple[str, bytes], int]:

@@ -10,7 +10,7 @@ import typer
 from rich.json import JSON
 from rich.text import Text
 
-from cli.output import WrongCallError, console, errors_told, print_json, printable
+from cli.output import WrongCallError, console, errors_shown, print_json, printable
 from cli.posting import Sent, post
 from cli.stack import JsonOption, LocalOption, StackOption, find_stack
 
@@ -44,7 +44,7 @@ def send(
 
     Exit code 0 for an answer 2xx, 1 for another or none, 2 for a wrong call.
     """
-    with errors_told():
+    with errors_shown():
         if url is None:
             target = find_stack(local=local, name=stack)
             url, token = target.webhook_url, secret or target.secret()

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bookings.aws.table import parse_item
-from bookings.booking import Booking, KeptEvent, Kind, Status, Tombstone, event_time_text
+from bookings.domain.booking import Booking, Kind, Status, StoredDelivery, Tombstone, event_time_text
 from cli.bookings_table import BookingsTable, erased
-from cli.output import WrongCallError, console, errors_told, print_json, printable
+from cli.output import WrongCallError, console, errors_shown, print_json, printable
 from cli.stack import JsonOption, LocalOption, StackOption, find_stack
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def show(
 
     Without BOOKING_ID and --host the whole table is read. Bookings past their retention are left out.
     """
-    with errors_told():
+    with errors_shown():
         if booking_id is not None and host is not None:
             raise WrongCallError("BOOKING_ID and --host exclude each other.")
         if events and booking_id is None:
@@ -99,11 +99,11 @@ def _bookings(items: "Iterable[Item]") -> Iterator[Booking]:
 def _as_dict(booking: Booking, *, events: bool) -> dict[str, Any]:
     said = booking.public_fields() | {"revision": booking.revision}
     if events:
-        said["zoom_events"] = {str(kind): _event_as_dict(event) for kind, event in booking.kept.items()}
+        said["zoom_events"] = {str(kind): _event_as_dict(event) for kind, event in booking.deliveries.items()}
     return said
 
 
-def _event_as_dict(event: KeptEvent) -> dict[str, Any]:
+def _event_as_dict(event: StoredDelivery) -> dict[str, Any]:
     return {
         "event_time": event_time_text(event.event_time),
         "digest": event.digest,
@@ -122,11 +122,11 @@ def _overview(bookings: list[Booking]) -> RenderableType:
     table.add_column("Booking", overflow="fold")
     for booking in bookings:
         invitee = booking.details.invitee or {}
-        told = [booking.details.title, _name(invitee) or invitee.get("email")]
+        parts = [booking.details.title, _name(invitee) or invitee.get("email")]
         table.add_row(
             _text(_moment(booking.details.start)),
             _status(booking, separator="\n"),
-            Group(_text(", ".join(part for part in told if part)), _text(booking.booking_id, style="dim")),
+            Group(_text(", ".join(part for part in parts if part)), _text(booking.booking_id, style="dim")),
         )
     return table
 
@@ -136,7 +136,7 @@ def _in_full(booking: Booking, *, events: bool) -> RenderableType:
     grid = _grid({name: fields[name] for name in sorted(fields, key=_place)} | {"status": booking})
     if not events:
         return grid
-    return Group(grid, *(_delivery(kind, event) for kind, event in booking.kept.items()))
+    return Group(grid, *(_delivery(kind, event) for kind, event in booking.deliveries.items()))
 
 
 def _place(field: str) -> int:
@@ -172,7 +172,7 @@ def _value(name: str, value: Any) -> RenderableType:
     return shown
 
 
-def _delivery(kind: Kind, event: KeptEvent) -> RenderableType:
+def _delivery(kind: Kind, event: StoredDelivery) -> RenderableType:
     head = Text.assemble(
         "\n",
         (_KINDS[kind], "bold"),

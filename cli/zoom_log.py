@@ -35,15 +35,15 @@ _ATTEMPTS = 4
 _MAX_WAIT_SECONDS = 60.0
 
 _SCOPE = "marketplace_app:read:admin"
-_SCOPES_TOLD = re.compile(r"scopes?:\s*\[([a-z0-9_:, ]{1,400})\]", re.IGNORECASE)
+_SCOPES_NAMED = re.compile(r"scopes?:\s*\[([a-z0-9_:, ]{1,400})\]", re.IGNORECASE)
 _LACKS_SCOPE = 4711  # Zoom's code of an error that may come with status 400
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750
-_TOLD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 _pause = time.sleep
 
 
-class Kept(IntEnum):
+class Logged(IntEnum):
     """The log's filter `type`."""
 
     FAILED = 2
@@ -52,7 +52,7 @@ class Kept(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """Of a Server-to-Server OAuth app."""
+    """The credentials of a Server-to-Server OAuth app."""
 
     account_id: str
     client_id: str = field(repr=False)
@@ -64,11 +64,11 @@ class Try:
     """One try of a delivery, as the log has it.
 
     Attributes:
-        event: Zoom's name of the event; None where neither the body nor the log tells it.
-        content: the object in the body; None where it is no JSON object.
-        body: None where the log has none.
+        event: Zoom's name of the event. None if neither body nor log has it.
+        content: the JSON object in the body. None without one.
+        body: None if the log has none.
         number: 0 for the first try, then 1 to 3.
-        status: what was answered, or how else the log puts it.
+        status: the answer, in the log's own words.
     """
 
     event: str | None
@@ -104,13 +104,13 @@ class ZoomLog:
         self._pool = urllib3.PoolManager()
         self._authorization: str | None = None
 
-    def tries(self, kept: Kept, *, retry_num: int | None = None) -> Iterator[Try]:
+    def tries(self, logged: Logged, *, retry_num: int | None = None) -> Iterator[Try]:
         """Yields the tries of one kind, as the log orders them.
 
         Raises:
             CommandError: the log can't be read to its end.
         """
-        query: dict[str, object] = {"type": int(kept), "page_size": PAGE_SIZE}
+        query: dict[str, object] = {"type": int(logged), "page_size": PAGE_SIZE}
         if retry_num is not None:
             query["retry_num"] = retry_num
         tokens: set[str] = set()
@@ -165,7 +165,7 @@ class ZoomLog:
         ):
             return token
         if answer.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            code = _told(said.get("error"))
+            code = _code(said.get("error"))
             raise CommandError(
                 f"Zoom does not take these credentials ({answer.status}{f', {code}' if code else ''}). "
                 "ZOOM_ACCOUNT_ID, ZOOM_CLIENT_ID and ZOOM_CLIENT_SECRET are those of a Server-to-Server "
@@ -195,7 +195,7 @@ class ZoomLog:
             else:
                 if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
                     trouble = "too many requests (429)"
-                    wait = max(wait, _told_wait(answer.headers.get("retry-after")))
+                    wait = max(wait, _wait_seconds(answer.headers.get("retry-after")))
                     if wait > _MAX_WAIT_SECONDS:
                         raise CommandError(
                             f"{what} has had too many requests (429) and wants a pause of {wait:,.0f} s. "
@@ -244,11 +244,11 @@ def _unexpected(status: int) -> str:
 
 
 def _missing_scopes(said: Mapping[str, Any] | None) -> str:
-    told = _SCOPES_TOLD.search(str((said or {}).get("message", "")))
-    return told[1] if told else _SCOPE
+    named = _SCOPES_NAMED.search(str((said or {}).get("message", "")))
+    return named[1] if named else _SCOPE
 
 
-def _told_wait(header: str | None) -> float:
+def _wait_seconds(header: str | None) -> float:
     """Returns the seconds that `Retry-After` says: a number, a date, or as Zoom may write it a UTC time."""
     text = (header or "").strip()
     if text.isdecimal() and text.isascii():
@@ -262,10 +262,10 @@ def _told_wait(header: str | None) -> float:
     return 0.0
 
 
-def _told(value: object) -> str | None:
+def _code(value: object) -> str | None:
     """Returns a code or a status as text; nothing that could be more than one."""
     text = str(value) if isinstance(value, str | int) else ""
-    return text if _TOLD.fullmatch(text) else None
+    return text if _CODE.fullmatch(text) else None
 
 
 def _try_of(entry: Mapping[str, Any]) -> Try:
@@ -278,8 +278,8 @@ def _try_of(entry: Mapping[str, Any]) -> Try:
         body=body,
         request_id=_request_id_of(entry),
         number=number if isinstance(number, int) else int(_digit(number)),
-        status=_told(entry.get("status")),
-        failed_reason=_told(entry.get("failed_reason_type")),
+        status=_code(entry.get("status")),
+        failed_reason=_code(entry.get("failed_reason_type")),
     )
 
 
@@ -288,7 +288,7 @@ def _digit(value: object) -> str:
 
 
 def _body_of(logged: object) -> tuple[bytes | None, dict[str, Any] | None]:
-    """Returns the body and the object in it. Of an object the bytes that Zoom sent are gone."""
+    """Returns the body and the object in it. For a logged object, the bytes that Zoom sent are gone."""
     if isinstance(logged, dict):
         return _compact(logged), logged
     if isinstance(logged, str) and logged.strip():

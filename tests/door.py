@@ -3,12 +3,14 @@
 from datetime import timedelta
 from typing import Any
 
-from bookings.answers import Answer
 from bookings.counts import Counter
-from bookings.live_secrets import LiveSecrets, SecretSource
-from bookings.publish import Publisher
-from bookings.receive import Receiver
 from bookings.settings import FanOut
+from bookings.use_cases.answers import Answer
+from bookings.use_cases.live_secrets import LiveSecrets
+from bookings.use_cases.ports import SecretSource
+from bookings.use_cases.publish import Publisher
+from bookings.use_cases.receive import Receiver
+from bookings.use_cases.verify import Verifier
 from tests.fakes import (
     InMemoryBus,
     InMemoryCounts,
@@ -43,10 +45,15 @@ class Door:
         self.quarantine = InMemoryQueue(self.clock)
         self.secret = InMemorySecret(self.clock, SECRET, age=age)
         self.receiver = Receiver(
-            secrets=LiveSecrets(source or self.secret, self.clock, self.counts),
-            publisher=Publisher(bus=self.bus, queues=self.queues, fan_out=fan_out, count=self.counts),
+            verifier=Verifier(LiveSecrets(source or self.secret, self.clock, self.counts), 300, self.clock),
+            publisher=(
+                Publisher(self.bus, self.queues, count=self.counts)
+                if fan_out is FanOut.EVENT_BRIDGE
+                else Publisher(self.queues, self.bus, count=self.counts)
+            ),
+            handled_events=self.queues.queues,
+            bus=self.bus,
             quarantine=self.quarantine,
-            tolerance_seconds=300,
             clock=self.clock,
             count=self.counts,
         )

@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bookings.booking import Booking, Tombstone
 from bookings.clock import Deadline
 from bookings.counts import Count
+from bookings.domain.booking import Booking, Tombstone
 from bookings.envelope import Envelope
+from bookings.errors import RefusedByService, ServiceError, ServiceUnavailable
 from bookings.limits import CALL_SECONDS
-from bookings.live_secrets import SecretVersion
-from bookings.record import BookingTooLarge, RevisionConflict
-from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
+from bookings.use_cases.ports import BookingTooLarge, RevisionConflict, SecretVersion
 from bookings.zoom.events import CANCELED, CREATED
 from tests.aws import dynamodb, events, sqs
 from tests.aws.errors import AWSError
@@ -176,7 +175,7 @@ class InMemoryHandlerQueues:
         self._clock = clock
         self.queues = {CREATED: InMemoryQueue(clock), CANCELED: InMemoryQueue(clock)}
 
-    def send(self, envelope: Envelope, deadline: Deadline | None = None) -> None:
+    def publish(self, envelope: Envelope, deadline: Deadline | None = None) -> None:
         message = envelope.to_message(account="123456789012", region="us-east-1", time=self._clock.now())
         self.queues[envelope.detail_type].send(message, deadline)
 
@@ -227,6 +226,12 @@ class InMemoryBookingStore:
     given_up: int = 0
     fits: bool = True
     next: list[Trouble | None] = field(default_factory=list)
+
+    def load(self, booking_id: str) -> Booking | Tombstone | None:
+        trouble = self.next.pop(0) if self.next else None
+        if trouble and trouble.error:
+            raise trouble.error
+        return self.items.get(booking_id)
 
     def save(self, booking: Booking, *, replacing: int | None, expires_at: int | None) -> int:
         self.attempts += 1

@@ -7,7 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from bookings.booking import MOVE_WINDOW_MS, Delivery
+from bookings.domain.booking import Delivery
+from bookings.limits import MOVE_WINDOW_MS
 from bookings.zoom.delivery import to_delivery
 from tests.samples import MORNING_MS, canceled, created
 

@@ -16,7 +16,8 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from bookings import answers, errors, receive
+from bookings import errors
+from bookings.use_cases import answers, receive
 from tests.samples import canceled, created
 
 EVENTS = Path(__file__).parents[1] / "events"

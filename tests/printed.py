@@ -49,7 +49,8 @@ def metric_names(line: dict[str, Any]) -> list[str]:
 
 
 class _LiveStdout:
-    """The present standard output. Powertools' logger keeps the stream of its start, which pytest replaces."""
+    """The present standard output. Powertools' logger keeps the stream of its start, which pytest
+    replaces."""
 
     def write(self, text: str) -> None:
         print(text, end="")

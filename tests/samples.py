@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bookings.booking import Delivery
-from bookings.receive import Request
+from bookings.domain.booking import Delivery
+from bookings.use_cases.receive import Request
 from bookings.zoom.delivery import to_delivery
 from bookings.zoom.events import CANCELED, CREATED
 from bookings.zoom.signature import sign

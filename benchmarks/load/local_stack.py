@@ -24,8 +24,8 @@ from benchmarks.load.generator import Sent
 from benchmarks.load.process import Process, cpu_of, descendants_of
 from benchmarks.packaging import PEERS
 from benchmarks.stub import TOKEN
-from cli.local.stack import RunningStack
-from cli.local.subscriber import Subscriber
+from local.stack import RunningStack
+from local.subscriber import Subscriber
 from tests.stack.process import stack_in_a_process
 
 LEVELS = ((1, 10.0), (4, 40.0))

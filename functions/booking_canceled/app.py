@@ -1,9 +1,8 @@
 """Records canceled bookings.
 
-Triggered by batches of BookingCanceledQueue: verified deliveries of
-`scheduler.scheduled_event_canceled`, as EventBridge events. It merges each into its item of the bookings
-table. A delivery that can't be recorded comes back later, in the end to BookingCanceledDLQ; the others of its
-batch are done. It shares no queue and no role with its twin.
+Trigger: batches of BookingCanceledQueue, verified deliveries of `scheduler.scheduled_event_canceled` as
+EventBridge events. Effect: each is merged into its item of the bookings table. A failed delivery comes back
+later, and after ten receives it is in BookingCanceledDLQ. The others of its batch are done.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
-"""Announces what changed in the bookings table as domain events, source `bookings`.
+"""Announces changes of the bookings table as domain events, source `bookings`.
 
-Triggered by batches of the table's stream, in order for each booking. It puts events on the booking bus.
-While the bus is down the stream waits, and goes on by itself; an event that the bus refuses for itself goes
-whole to BookingEventsDLQ.
+Trigger: batches of the table's stream, in order for each booking. Effect: events on the booking bus. While
+the bus is down the stream waits, and goes on by itself. An event that the bus refuses goes whole to
+BookingEventsDLQ.
 """
 
 from typing import Any

@@ -1,8 +1,7 @@
-"""Takes Zoom's webhook: verifies, validates and publishes each delivery.
+"""Receives Zoom's webhook: verifies, validates and publishes each delivery.
 
-Triggered by `POST /webhooks/zoom` of the HTTP API (payload format 2.0). It puts an event on the booking bus,
-or a message into a handler's queue or the quarantine, and changes nothing else. Whatever fails is answered
-503 within 2.5 s, so that Zoom sends the delivery again.
+Trigger: `POST /webhooks/zoom` of the HTTP API, payload format 2.0. Effect: an event on the booking bus, or a
+message in a handler's queue or the quarantine. A failure is answered 503 within 2.5 s, and Zoom tries again.
 """
 
 import base64
@@ -12,11 +11,11 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from bookings import bootstrap
-from bookings.answers import Answer
 from bookings.counts import Count
 from bookings.errors import describe
 from bookings.observability import count, logger, metrics
-from bookings.receive import Request, unavailable
+from bookings.use_cases.answers import Answer
+from bookings.use_cases.receive import Request, unavailable
 
 receiver = bootstrap.receiver()
 receiver.prepare()
@@ -27,7 +26,7 @@ receiver.prepare()
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     try:
         answer = receiver.receive(to_request(event))
-    except Exception as error:  # noqa: BLE001 - an authentic delivery must never be answered 4xx for our bug
+    except Exception as error:  # noqa: BLE001 - a bug of ours must not answer 4xx: Zoom would not retry
         count(Count.UNEXPECTED_ERROR)
         logger.error("unexpected error", extra=describe(error))
         answer = unavailable("unexpected_error")
@@ -36,7 +35,7 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
 
 
 def to_request(event: dict[str, Any]) -> Request:
-    """Returns the request in an event of the HTTP API; headers that differ in case are joined."""
+    """Returns the request in an event of the HTTP API. The values of a repeated header are joined."""
     headers: dict[str, str] = {}
     for name, value in (event.get("headers") or {}).items():
         lower = name.lower()
@@ -51,7 +50,7 @@ def to_request(event: dict[str, Any]) -> Request:
 
 
 def to_response(answer: Answer) -> dict[str, Any]:
-    """Returns the HTTP API's response for an answer."""
+    """Returns the response that the HTTP API expects."""
     response: dict[str, Any] = {"statusCode": int(answer.status)}
     if answer.body is not None:
         response |= {"headers": {"content-type": answer.content_type}, "body": answer.body}

@@ -70,8 +70,8 @@ def stack(aws: None, table_name: str, template: dict[str, Any], monkeypatch: pyt
     for name, value in resources.environment().items():
         monkeypatch.setenv(name, value)
     # moto's first answers are slow on a busy machine, and no test on moto is about time.
-    monkeypatch.setattr("bookings.receive.REQUEST_SECONDS", 60.0)
-    monkeypatch.setattr("bookings.receive.PREPARATION_SECONDS", 60.0)
+    monkeypatch.setattr("bookings.use_cases.receive.REQUEST_SECONDS", 60.0)
+    monkeypatch.setattr("bookings.use_cases.verify.PREPARATION_SECONDS", 60.0)
     return resources
 
 

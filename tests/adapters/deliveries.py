@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bookings.booking import Booking, merge
+from bookings.domain.booking import Booking, merge
 from bookings.zoom.delivery import to_delivery
 
 ROOT = Path(__file__).parents[2]

@@ -8,9 +8,10 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from bookings.aws.bus import MAX_ENTRIES, MAX_ENTRY_BYTES, EventBridgeBus
+from bookings.aws.bus import EventBridgeBus
 from bookings.envelope import Envelope
-from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
+from bookings.errors import RefusedByService, ServiceError, ServiceUnavailable
+from bookings.limits import PUT_EVENTS_BYTES, PUT_EVENTS_ENTRIES
 from tests.adapters.resources import Bus, Queue, in_time
 
 ARN = "arn:aws:events:us-east-1:123456789012:event-bus/bookings"
@@ -128,7 +129,7 @@ def test_an_event_over_the_limit_is_refused_without_a_call() -> None:
     # failure matrix: 26
     stubbed = Stubbed()
     with pytest.raises(RefusedByService, match="1,000,000 bytes"):
-        stubbed.bus.publish(envelope(detail=json.dumps({"text": "ä" * (MAX_ENTRY_BYTES // 2)})), in_time())
+        stubbed.bus.publish(envelope(detail=json.dumps({"text": "ä" * (PUT_EVENTS_BYTES // 2)})), in_time())
 
 
 # ── batches ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -150,7 +151,7 @@ def test_results_stand_in_the_order_of_the_events() -> None:
 
 def test_a_batch_is_split_into_calls_of_ten() -> None:
     stubbed = Stubbed()
-    sent = [envelope(number) for number in range(2 * MAX_ENTRIES + 1)]
+    sent = [envelope(number) for number in range(2 * PUT_EVENTS_ENTRIES + 1)]
     for start in (0, 10, 20):
         stubbed.expect(sent[start : start + 10])
     assert told(stubbed.bus.publish_all(sent)) == [None] * 21
@@ -210,7 +211,7 @@ def test_the_search_for_a_refused_event_stops_when_the_bus_fails() -> None:
 def test_an_event_over_the_limit_is_refused_by_itself_and_the_others_go_on() -> None:
     # failure matrix: 26
     stubbed = Stubbed()
-    large = envelope(detail=json.dumps({"text": "x" * MAX_ENTRY_BYTES}))
+    large = envelope(detail=json.dumps({"text": "x" * PUT_EVENTS_BYTES}))
     stubbed.expect([envelope(1)])
     stubbed.expect([envelope(2)])
     assert told(stubbed.bus.publish_all([envelope(1), large, envelope(2)])) == [

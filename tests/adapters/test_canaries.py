@@ -255,7 +255,7 @@ def test_of_a_change_that_can_not_be_announced_nothing_is_told(stack: Stack, sai
 
 
 # These describe errors. Nothing describes an error of their own.
-TELLING = {"bookings.errors", "bookings.observability", "bookings.answers", "bookings.counts"}
+TELLING = {"bookings.errors", "bookings.observability", "bookings.use_cases.answers", "bookings.counts"}
 LAST_WORD = "unavailable"  # the webhook's answer when everything else has failed
 
 

@@ -13,12 +13,12 @@ from botocore.retries.standard import ExponentialBackoff
 from bookings.aws.bus import EventBridgeBus
 from bookings.aws.clients import client, translated_errors
 from bookings.aws.queues import SQSHandlerQueues, SQSQueue, SQSRedelivery
-from bookings.aws.secret import SecretsManagerSecret
+from bookings.aws.secrets import SecretsManagerSecret
 from bookings.aws.table import DynamoDBBookingStore
 from bookings.clock import Deadline, SystemClock
 from bookings.envelope import Envelope
+from bookings.errors import RefusedByService, ServiceError, ServiceUnavailable
 from bookings.limits import CALL_SECONDS, CONNECT_SECONDS, READ_SECONDS
-from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
 from bookings.zoom.events import CREATED
 from tests.adapters.deliveries import booking_of, sample
 from tests.adapters.loopback import Misbehaviour, Reply, Service
@@ -81,7 +81,7 @@ CALLS = {
         "sqs",
         "SQS",
         "SendMessage",
-        lambda sqs, deadline: SQSHandlerQueues({CREATED: SQSQueue(sqs, URL)}, ARN, SystemClock()).send(
+        lambda sqs, deadline: SQSHandlerQueues({CREATED: SQSQueue(sqs, URL)}, ARN, SystemClock()).publish(
             ENVELOPE, deadline
         ),
         SENT,

@@ -298,7 +298,7 @@ def test_a_bug_brings_its_record_back_ten_times_and_then_into_the_dlq_while_othe
             raise ZeroDivisionError
         return to_delivery(body, *rest)
 
-    monkeypatch.setattr("bookings.record.to_delivery", bug)
+    monkeypatch.setattr("bookings.use_cases.record.to_delivery", bug)
     deliver(functions, with_object(sample("created", event_ts=now_ms()), scheduled_event__event_id="bug"))
     tries = []
     for number in range(12):
@@ -313,7 +313,7 @@ def test_a_bug_brings_its_record_back_ten_times_and_then_into_the_dlq_while_othe
     assert letter["detail"]["payload"]["object"]["scheduled_event"]["event_id"] == "bug"
 
     # Mended, and redriven.
-    monkeypatch.setattr("bookings.record.to_delivery", to_delivery)
+    monkeypatch.setattr("bookings.use_cases.record.to_delivery", to_delivery)
     stack.created.client.send_message(QueueUrl=stack.created.url, MessageBody=json.dumps(letter))
     assert take(functions, stack.created, "booking_created") == ["bug"]
     assert len(items(stack)) == 13
@@ -446,8 +446,8 @@ def test_nothing_personal_is_printed_when_services_fail_and_code_breaks(
     def fail(*_: object, **__: object) -> None:
         raise KeyError(CANARY)
 
-    monkeypatch.setattr("bookings.receive.identify", fail)
-    monkeypatch.setattr("bookings.record.to_delivery", fail)
+    monkeypatch.setattr("bookings.use_cases.receive.identify", fail)
+    monkeypatch.setattr("bookings.use_cases.record.to_delivery", fail)
     assert functions.call("webhook", http_event(body, headers=HEADERS))["statusCode"] == 503
     assert len(functions.call("booking_created", event)["batchItemFailures"]) == 1
     assert output.counts()[Count.UNEXPECTED_ERROR] == 1

@@ -8,12 +8,12 @@ import pytest
 from botocore.stub import Stubber
 
 from bookings.aws.bus import EventBridgeBus
-from bookings.aws.queues import MAX_MESSAGE_BYTES, SQSHandlerQueues, SQSQueue, SQSRedelivery
+from bookings.aws.queues import SQSHandlerQueues, SQSQueue, SQSRedelivery
 from bookings.clock import SystemClock
 from bookings.envelope import Envelope, parse_message
-from bookings.quarantine import MAX_ERRORS, quarantine_message
-from bookings.receive import MAX_BODY_BYTES
-from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
+from bookings.errors import RefusedByService, ServiceError, ServiceUnavailable
+from bookings.limits import MAX_BODY_BYTES, MAX_QUARANTINE_ERRORS, MESSAGE_BYTES
+from bookings.use_cases.quarantine import quarantine_message
 from bookings.zoom.events import CANCELED, CREATED
 from tests.adapters.deliveries import NOW, sample
 from tests.adapters.resources import Bus, Queue, in_time
@@ -39,7 +39,7 @@ def test_a_message_of_exactly_a_mebibyte_is_sent_and_one_byte_more_is_refused_wi
     aws: None,
 ) -> None:
     queue = Queue("quarantine")
-    largest = "é" * (MAX_MESSAGE_BYTES // 2)
+    largest = "é" * (MESSAGE_BYTES // 2)
     sqs_queue(queue).send(largest)
     assert [message["Body"] for message in queue.receive()] == [largest]
     unreachable = SQSQueue(None, URL)
@@ -54,7 +54,7 @@ def test_the_largest_body_with_the_most_to_say_of_it_still_fits_the_quarantine(a
     deepest = "payload.object.questions_and_answers[999].answer[999]"
     message = quarantine_message(
         reason="invalid_event",
-        errors=[{"field": deepest, "message": "must be a string"}] * (MAX_ERRORS + 1),
+        errors=[{"field": deepest, "message": "must be a string"}] * (MAX_QUARANTINE_ERRORS + 1),
         received_at=NOW,
         body=body,
         request_id="r" * 4000,
@@ -98,7 +98,7 @@ def test_a_handler_sees_no_difference_between_the_two_ways_of_an_event(
     body = json.dumps(sample("created"))
     sent = Envelope("zoom.scheduler", CREATED, body, request_id=request_id)
     EventBridgeBus(boto3.client("events"), bus.arn).publish(sent, in_time())
-    SQSHandlerQueues({CREATED: sqs_queue(direct)}, bus.arn, SystemClock()).send(sent, in_time())
+    SQSHandlerQueues({CREATED: sqs_queue(direct)}, bus.arn, SystemClock()).publish(sent, in_time())
 
     (one,), (other,) = by_bus.receive(), direct.receive()
     assert parse_message(one["Body"]) == parse_message(other["Body"])
@@ -116,7 +116,7 @@ def test_each_event_goes_to_the_queue_of_its_own_handler(aws: None) -> None:
     queues = SQSHandlerQueues(
         {CREATED: sqs_queue(created), CANCELED: sqs_queue(canceled)}, Bus().arn, SystemClock()
     )
-    queues.send(Envelope("zoom.scheduler", CANCELED, json.dumps(sample("canceled"))), in_time())
+    queues.publish(Envelope("zoom.scheduler", CANCELED, json.dumps(sample("canceled"))), in_time())
     assert [message["detail-type"] for message in canceled.bodies()] == [CANCELED]
     assert created.bodies() == []
 
@@ -124,7 +124,7 @@ def test_each_event_goes_to_the_queue_of_its_own_handler(aws: None) -> None:
 def test_an_event_without_a_handler_of_ours_has_no_queue() -> None:
     queues = SQSHandlerQueues({}, "arn:aws:events:us-east-1:123456789012:event-bus/b", SystemClock())
     with pytest.raises(RefusedByService, match="no handler's queue"):
-        queues.send(Envelope("zoom.scheduler", "scheduler.new", "{}"), in_time())
+        queues.publish(Envelope("zoom.scheduler", "scheduler.new", "{}"), in_time())
 
 
 # ── coming again ─────────────────────────────────────────────────────────────────────────────────────────

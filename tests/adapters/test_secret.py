@@ -7,8 +7,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from bookings.aws.secret import SecretsManagerSecret
-from bookings.services import ServiceUnavailable
+from bookings.aws.secrets import SecretsManagerSecret
+from bookings.errors import ServiceUnavailable
 from tests.adapters.resources import TOKEN, in_time
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:zoom-AbCdEf"

@@ -16,9 +16,7 @@ from botocore.stub import Stubber
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bookings.announce import Change
 from bookings.aws.table import (
-    MAX_ITEM_BYTES,
     DynamoDBBookingStore,
     build_item,
     build_tombstone,
@@ -26,13 +24,16 @@ from bookings.aws.table import (
     parse_change,
     parse_item,
 )
-from bookings.booking import Booking, Kind, Status, Tombstone, event_time_text
 from bookings.clock import SystemClock
 from bookings.counts import Count
-from bookings.domain_events import Snapshot
+from bookings.domain.booking import Booking, Kind, Status, Tombstone, event_time_text
+from bookings.domain.events import Snapshot
 from bookings.envelope import DELIVERIES, Envelope
-from bookings.record import BookingTooLarge, Recorder, RevisionConflict
-from bookings.services import RefusedByService, ServiceUnavailable
+from bookings.errors import RefusedByService, ServiceUnavailable
+from bookings.limits import ITEM_BYTES
+from bookings.use_cases.announce import Change
+from bookings.use_cases.ports import BookingTooLarge, RevisionConflict
+from bookings.use_cases.record import Recorder
 from tests.adapters.deliveries import (
     EVENT_TS,
     ROOT,
@@ -193,8 +194,8 @@ def test_any_booking_comes_back_from_its_item(drawn: list[dict[str, Any]]) -> No
     parsed = parse_item(build_item(booking, expires_at=None))
     assert isinstance(parsed, Booking)
     assert same(parsed, booking)
-    assert {kind: (kept.order, kept.body) for kind, kept in parsed.kept.items()} == {
-        kind: (kept.order, kept.body) for kind, kept in booking.kept.items()
+    assert {kind: (kept.order, kept.body) for kind, kept in parsed.deliveries.items()} == {
+        kind: (kept.order, kept.body) for kind, kept in booking.deliveries.items()
     }
 
 
@@ -222,7 +223,7 @@ def test_a_field_that_zoom_adds_is_kept_and_announced(table_name: str) -> None:
     item = stored_item(table_name, booking)
     stored = parse_item(item)
     assert isinstance(stored, Booking)
-    kept = stored.kept[Kind.CREATED].body
+    kept = stored.deliveries[Kind.CREATED].body
     assert kept is not None
     assert json.loads(kept)["added_at_the_top"] == {"deep": [1, 2.5]}
     announced = parse_change(json.loads(json.dumps(stream_record(item)))).after
@@ -290,7 +291,9 @@ def test_a_name_that_dynamodb_does_not_take_is_left_to_the_kept_body(table_name:
     stored = parse_item(item)
     assert isinstance(stored, Booking)
     assert (
-        json.loads(stored.kept[Kind.CREATED].body or b"")["payload"]["object"]["scheduled_event"]["location"]
+        json.loads(stored.deliveries[Kind.CREATED].body or b"")["payload"]["object"]["scheduled_event"][
+            "location"
+        ]
         == place
     )
 
@@ -317,7 +320,7 @@ def test_a_host_id_too_long_for_the_index_is_left_out(table_name: str) -> None:
         assert ("host_user_id" in item) is kept
         stored = parse_item(item)
         assert isinstance(stored, Booking)
-        assert b"h" * length in (stored.kept[Kind.CREATED].body or b"")
+        assert b"h" * length in (stored.deliveries[Kind.CREATED].body or b"")
 
 
 def test_the_index_finds_a_hosts_bookings_by_their_start(table_name: str) -> None:
@@ -548,7 +551,7 @@ def test_two_handlers_at_once_both_win_in_the_end(table_name: str) -> None:
     assert recorded.outcome is Count.BOOKING_WRITTEN
     stored = parse_item(stored_item(table_name, booking_of(sample("created"))))
     assert isinstance(stored, Booking)
-    assert (stored.status, stored.revision, set(stored.kept)) == (
+    assert (stored.status, stored.revision, set(stored.deliveries)) == (
         Status.CANCELED,
         2,
         {Kind.CREATED, Kind.CANCELED_BY_RESCHEDULE},
@@ -602,7 +605,7 @@ def test_an_item_gives_up_the_older_bodies_first_and_the_newest_last(table_name:
     item = stored_item(table_name, booking)
     assert kept_bodies(item) == {Kind.CANCELED}
     assert {kind: kept["M"]["digest"]["S"] for kind, kept in item["zoom_events"]["M"].items()} == {
-        kind: kept.digest for kind, kept in booking.kept.items()
+        kind: kept.digest for kind, kept in booking.deliveries.items()
     }
 
     # The other way round by time, and written in a second step, over what was read.
@@ -628,7 +631,7 @@ def test_a_booking_whose_bodies_fit_gives_up_none(table_name: str) -> None:
 
 
 def test_a_booking_that_does_not_fit_without_its_bodies_goes_to_quarantine_whole(table_name: str) -> None:
-    body = with_object(sample("created"), scheduled_event__location={"plan": "x" * MAX_ITEM_BYTES})
+    body = with_object(sample("created"), scheduled_event__location={"plan": "x" * ITEM_BYTES})
     with pytest.raises(BookingTooLarge):
         store(table_name).save(booking_of(body), replacing=None, expires_at=None)
     quarantine = InMemoryQueue()
@@ -649,7 +652,7 @@ def test_the_form_at_its_limits_is_accepted_and_canceled_in_four_byte_characters
     for body in (created, canceled):
         assert at_work.record(message_of(body)).outcome is Count.BOOKING_WRITTEN
     item = stored_item(table_name, booking_of(created))
-    assert item_size(item) <= MAX_ITEM_BYTES < dynamodb.MAX_ITEM_BYTES
+    assert item_size(item) <= ITEM_BYTES < dynamodb.MAX_ITEM_BYTES
     stored = parse_item(item)
     assert isinstance(stored, Booking)
     assert stored.status is Status.CANCELED
@@ -724,7 +727,7 @@ def snapshot_of(booking: Booking) -> Snapshot:
     return Snapshot(
         fields=booking.public_fields(),
         revision=booking.revision,
-        digests={kind: kept.digest for kind, kept in booking.kept.items()},
+        digests={kind: kept.digest for kind, kept in booking.deliveries.items()},
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from bookings.aws.clients import client
 from bookings.aws.queues import SQSQueue
-from bookings.services import ServiceUnavailable
+from bookings.errors import ServiceUnavailable
 from tests.adapters.loopback import Reply, Service
 from tests.certificates import AUTHORITY, make_certificates
 

@@ -11,26 +11,25 @@ from botocore.exceptions import ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 
 import cli.show
-from bookings.announce import Change
-from bookings.aws.bus import MAX_ENTRIES, MAX_ENTRY_BYTES, EventBridgeBus
-from bookings.aws.queues import MAX_MESSAGE_BYTES, SQSHandlerQueues, SQSQueue, SQSRedelivery
-from bookings.aws.secret import SecretsManagerSecret
-from bookings.aws.table import (
-    MAX_ITEM_BYTES,
-    MAX_KEY_BYTES,
-    DynamoDBBookingStore,
-    build_item,
-    item_size,
-    parse_change,
-    parse_item,
-)
-from bookings.booking import Booking, Tombstone
+from bookings.aws.bus import EventBridgeBus
+from bookings.aws.queues import SQSHandlerQueues, SQSQueue, SQSRedelivery
+from bookings.aws.secrets import SecretsManagerSecret
+from bookings.aws.table import DynamoDBBookingStore, build_item, item_size, parse_change, parse_item
 from bookings.clock import Deadline
-from bookings.domain_events import Snapshot
+from bookings.domain.booking import Booking, Tombstone
+from bookings.domain.events import Snapshot
 from bookings.envelope import Envelope, parse_message
-from bookings.limits import REQUEST_SECONDS
-from bookings.record import RevisionConflict
-from bookings.services import RefusedByService, ServiceUnavailable
+from bookings.errors import RefusedByService, ServiceUnavailable
+from bookings.limits import (
+    ITEM_BYTES,
+    KEY_BYTES,
+    MESSAGE_BYTES,
+    PUT_EVENTS_BYTES,
+    PUT_EVENTS_ENTRIES,
+    REQUEST_SECONDS,
+)
+from bookings.use_cases.announce import Change
+from bookings.use_cases.ports import RevisionConflict
 from bookings.zoom.events import CREATED
 from cli.erase import erase_booking
 from cli.stack import Stack
@@ -59,7 +58,7 @@ def snapshot_of(booking: Booking) -> Snapshot:
     return Snapshot(
         fields=booking.public_fields(),
         revision=booking.revision,
-        digests={kind: kept.digest for kind, kept in booking.kept.items()},
+        digests={kind: kept.digest for kind, kept in booking.deliveries.items()},
     )
 
 
@@ -109,10 +108,10 @@ def test_the_form_at_its_limits_fits_by_dynamodbs_own_count(strict: StrictWorld)
     store(strict).save(booking, replacing=None, expires_at=None)
     item = strict.dynamodb.items(TABLE)[booking.booking_id]
     size = sum(len(name.encode()) + dynamodb.taken(value)[2] for name, value in item.items())
-    assert size <= item_size(item) <= MAX_ITEM_BYTES < dynamodb.MAX_ITEM_BYTES
+    assert size <= item_size(item) <= ITEM_BYTES < dynamodb.MAX_ITEM_BYTES
 
 
-@pytest.mark.parametrize("user_id", ["", "x" * MAX_KEY_BYTES, "é" * (MAX_KEY_BYTES // 2) + "x"])
+@pytest.mark.parametrize("user_id", ["", "x" * KEY_BYTES, "é" * (KEY_BYTES // 2) + "x"])
 def test_a_host_that_can_be_no_key_is_left_out(strict: StrictWorld, user_id: str) -> None:
     # failure matrix: 54
     body = sample("created")
@@ -120,7 +119,7 @@ def test_a_host_that_can_be_no_key_is_left_out(strict: StrictWorld, user_id: str
     booking = booking_of(body)
     store(strict).save(booking, replacing=None, expires_at=None)
     item = strict.dynamodb.items(TABLE)[booking.booking_id]
-    assert ("host_user_id" in item) is (user_id == "x" * MAX_KEY_BYTES)
+    assert ("host_user_id" in item) is (user_id == "x" * KEY_BYTES)
 
 
 def test_an_item_that_dynamodb_refuses_is_told_apart_from_a_table_that_is_down(strict: StrictWorld) -> None:
@@ -192,7 +191,7 @@ def test_a_handler_sees_no_difference_between_the_two_ways_of_an_event(strict: S
     sent = Envelope("zoom.scheduler", CREATED, json.dumps(sample("created")), request_id="abc_1-2")
     by_bus.publish(sent, deadline(strict))
     queue = SQSQueue(strict.client("sqs"), direct)
-    SQSHandlerQueues({CREATED: queue}, arn, strict.clock).send(sent, deadline(strict))
+    SQSHandlerQueues({CREATED: queue}, arn, strict.clock).publish(sent, deadline(strict))
     (one,), (other,) = bodies_of(strict, bridged), bodies_of(strict, direct)
     assert parse_message(one) == parse_message(other)
     assert json.loads(one) | {"id": ""} == json.loads(other) | {"id": ""}
@@ -204,7 +203,7 @@ def test_events_that_eventbridge_refuses_are_told_and_the_others_published(stric
     publisher, arn, _ = bus(strict)
     envelopes = [
         Envelope("bookings", "BookingCreated", detail)
-        for detail in ('{"n": 1}', f'{{"n": {2**63}}}', '{"n": 2}', json.dumps({"t": "x" * MAX_ENTRY_BYTES}))
+        for detail in ('{"n": 1}', f'{{"n": {2**63}}}', '{"n": 2}', json.dumps({"t": "x" * PUT_EVENTS_BYTES}))
     ]
     results = publisher.publish_all(envelopes)
     assert [None if each is None else f"{type(each).__name__} {each}" for each in results] == [
@@ -222,8 +221,8 @@ def test_every_call_of_a_batch_is_one_that_eventbridge_takes(strict: StrictWorld
     envelopes = [Envelope("bookings", "BookingCreated", f'{{"t":"{"x" * (size - 8)}"}}') for size in sizes]
     assert publisher.publish_all(envelopes) == [None] * len(sizes)
     assert [len(event.fields["detail"]["t"]) + 8 for event in strict.events.accepted[arn]] == sizes
-    assert MAX_ENTRY_BYTES < events.MAX_ENTRIES_BYTES
-    assert MAX_ENTRIES == events.MAX_ENTRIES
+    assert PUT_EVENTS_BYTES < events.MAX_ENTRIES_BYTES
+    assert PUT_EVENTS_ENTRIES == events.MAX_ENTRIES
 
 
 def test_a_bus_that_was_deleted_takes_events_and_drops_them(strict: StrictWorld) -> None:
@@ -245,7 +244,7 @@ def test_a_message_is_sent_and_what_sqs_refuses_is_told(strict: StrictWorld) -> 
     with pytest.raises(RefusedByService, match=rf"^SQS: InvalidMessageContents, request {REQUEST_ID}$"):
         queue.send("a\uffffb")
     assert bodies_of(strict, url) == ["Grüße 🏝"]
-    assert MAX_MESSAGE_BYTES == sqs.MAX_MESSAGE_BYTES
+    assert MESSAGE_BYTES == sqs.MAX_MESSAGE_BYTES
     gone = SQSQueue(strict.client("sqs"), url + "-gone")
     with pytest.raises(
         ServiceUnavailable, match=rf"^SQS: AWS\.SimpleQueueService\.NonExistentQueue, request {REQUEST_ID}$"

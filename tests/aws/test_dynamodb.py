@@ -15,7 +15,7 @@ from moto import mock_aws
 from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
 from bookings.aws.table import build_item, build_tombstone
-from bookings.booking import Tombstone
+from bookings.domain.booking import Tombstone
 from tests.adapters.deliveries import booking_of, form_at_its_limits
 from tests.aws import expressions
 from tests.aws.dynamodb import (

@@ -485,10 +485,11 @@ def test_a_function_behind_the_front_answers_under_its_runtime_client(tmp_path: 
 
 
 STARTER = f"""
-import json, sys, time
+import json, signal, sys, time
 from benchmarks.load.generator import Order, generate
 from benchmarks.load.process import Process
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it at first
 with Process("benchmarks.load.front", json.loads(sys.argv[1]), in_order=True) as front:
     path, port = "/webhooks/zoom", front.started["port"]
     generate(Order("127.0.0.1", port, path, "{TOKEN}", "{RUN}", connections=2, seconds=10, each=1))

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bookings.answers import Answer
 from bookings.counts import Count
+from bookings.use_cases.answers import Answer
 from tests.door import Door
 from tests.hostile.gateway import Event, app, is_authentic, raw_body, signed_event
 from tests.samples import created, raw

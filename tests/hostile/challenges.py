@@ -11,7 +11,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from bookings.answers import Answer
+from bookings.use_cases.answers import Answer
 from tests.hostile.attacked import AttackedDoor, Breach
 from tests.hostile.gateway import SIGNATURE, TIMESTAMP, app, event_of, mac, signature_of, signed_event
 from tests.samples import created, raw

@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.handler_process import DUMP, START, ZERO, Callgrind
-from bookings.answers import Answer
-from bookings.live_secrets import LiveSecrets, SecretVersion
-from bookings.publish import Publisher
-from bookings.receive import Receiver, Request
-from bookings.settings import FanOut
+from bookings.use_cases.answers import Answer
+from bookings.use_cases.live_secrets import LiveSecrets
+from bookings.use_cases.ports import SecretVersion
+from bookings.use_cases.publish import Publisher
+from bookings.use_cases.receive import Receiver, Request
+from bookings.use_cases.verify import Verifier
+from bookings.zoom.events import CANCELED, CREATED
 from tests.samples import SECRET, canceled, created, raw, signed
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -50,10 +52,11 @@ class _Quiet:
 def quiet_receiver() -> Receiver:
     quiet = _Quiet()
     return Receiver(
-        secrets=LiveSecrets(quiet, quiet, quiet),
-        publisher=Publisher(bus=quiet, queues=quiet, fan_out=FanOut.EVENT_BRIDGE, count=quiet),
+        verifier=Verifier(LiveSecrets(quiet, quiet, quiet), 300, quiet),
+        publisher=Publisher(quiet, quiet, count=quiet),
+        handled_events=(CREATED, CANCELED),
+        bus=quiet,
         quarantine=quiet,
-        tolerance_seconds=300,
         clock=quiet,
         count=quiet,
     )

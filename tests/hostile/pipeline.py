@@ -12,8 +12,8 @@ from typing import Any
 from unittest.mock import patch
 
 from bookings import batch, bootstrap
-from bookings.answers import Answer
 from bookings.counts import Count
+from bookings.use_cases.answers import Answer
 from bookings.zoom.events import CANCELED, CREATED
 from tests.aws import dynamodb
 from tests.aws.client import StrictClient

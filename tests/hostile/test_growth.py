@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.handler_process import instructions_of
-from bookings.receive import MAX_BODY_BYTES
+from bookings.limits import MAX_BODY_BYTES
 from tests.hostile.growing import SHAPES, quiet_receiver, request
 
 SIZES = (8_000, 32_000)

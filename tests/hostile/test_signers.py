@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from bookings.answers import Answer
-from bookings.receive import Request
+from bookings.use_cases.answers import Answer
+from bookings.use_cases.receive import Request
 from tests.door import Door
 from tests.fakes import InMemorySecret
 from tests.hostile.gateway import SIGNATURE

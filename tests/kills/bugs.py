@@ -28,33 +28,33 @@ _LATER = "__import__('threading').Thread(target={}).start()"
 BUGS = {
     "answer-first": Bug(
         "the webhook answers 200 and publishes after that",
-        "bookings/receive.py",
-        "            self._publisher.publish(envelope, deadline)\n",
-        f"            {_LATER.format('self._publisher.publish, args=(envelope, deadline)')}\n",
+        "bookings/use_cases/receive.py",
+        "            self._publisher.publish(envelope, delivery.deadline)\n",
+        f"            {_LATER.format('self._publisher.publish, args=(envelope, delivery.deadline)')}\n",
     ),
     "acknowledge-first": Bug(
         "a handler lets its message be deleted and writes the booking after that",
-        "bookings/record.py",
+        "bookings/use_cases/record.py",
         "        outcome, given_up = self._merge_into_table(delivery)\n",
         f"        {_LATER.format('self._merge_into_table, args=(delivery,)')}\n"
         "        outcome, given_up = Count.BOOKING_WRITTEN, 0\n",
     ),
     "checkpoint-first": Bug(
         "booking_events lets the stream go on and publishes after that",
-        "bookings/announce.py",
+        "bookings/use_cases/announce.py",
         "        return self._publish(events, refused, None)\n",
         f"        {_LATER.format('self._publish, args=(events, refused, None)')}\n"
         "        return Announced(None, refused)\n",
     ),
     "ids-by-chance": Bug(
         "an event that is announced again has another id",
-        "bookings/domain_events.py",
+        "bookings/domain/events.py",
         '    return hashlib.sha256("\\n".join(parts).encode()).hexdigest()[:32]\n',
         '    return __import__("uuid").uuid4().hex\n',
     ),
     "announce-backwards": Bug(
         "of a batch the newest change is announced first",
-        "bookings/announce.py",
+        "bookings/use_cases/announce.py",
         "            results = self._bus.publish_all([envelope for _, envelope in pending])\n",
         "            results = self._bus.publish_all([envelope for _, envelope in pending][::-1])[::-1]\n",
     ),
@@ -67,7 +67,7 @@ BUGS = {
     ),
     "write-again": Bug(
         "a delivery that comes again is written again",
-        "bookings/booking.py",
+        "bookings/domain/booking.py",
         "present.order >= delivery.event.order",
         "present.order > delivery.event.order",
     ),

@@ -23,9 +23,14 @@ TESTS: dict[str, tuple[str, ...]] = {
     "zoom/body.py": ("zoom/test_body.py", "test_receive.py"),
     "zoom/events.py": (*_BY_EVENT, "test_receive.py", "cli/test_openapi.py"),
     "zoom/delivery.py": (*_BY_EVENT, "test_record.py"),
-    "booking.py": ("test_booking.py", "test_record.py", "test_domain_events.py", "test_merge_algebra.py"),
-    "publish.py": ("test_publish.py", "test_receive.py"),
-    "domain_events.py": ("test_domain_events.py", "test_announce.py"),
+    "domain/booking.py": (
+        "test_booking.py",
+        "test_record.py",
+        "test_domain_events.py",
+        "test_merge_algebra.py",
+    ),
+    "use_cases/publish.py": ("test_publish.py", "test_receive.py"),
+    "domain/events.py": ("test_domain_events.py", "test_announce.py"),
 }
 """Each module, of verify, parse, merge and publish, with the tests of tests/unit that are about it."""
 

@@ -3,8 +3,8 @@
 from tests.seeded_bugs.bugs import Replace, SeededBug, by_tests
 
 BODY = "layers/runtime/bookings/zoom/body.py"
-BOOKING = "layers/runtime/bookings/booking.py"
-DOMAIN_EVENTS = "layers/runtime/bookings/domain_events.py"
+BOOKING = "layers/runtime/bookings/domain/booking.py"
+DOMAIN_EVENTS = "layers/runtime/bookings/domain/events.py"
 
 BUGS = (
     SeededBug(
@@ -134,7 +134,11 @@ BUGS = (
         why="Booking, revision and state are thought to tell it; a rebuilt table gets there another way.",
         rows=(44,),
         replacements=(
-            Replace(DOMAIN_EVENTS, "for snapshot in (before, after):", "for snapshot in (after,):"),
+            Replace(
+                DOMAIN_EVENTS,
+                'for name, snapshot in (("before", before), ("after", after)):',
+                'for name, snapshot in (("after", after),):',
+            ),
         ),
         caught_by=by_tests(
             "unit/test_domain_events.py::test_a_table_rebuilt_in_another_order_uses_no_id_for_another_event",
@@ -174,8 +178,8 @@ BUGS = (
         replacements=(
             Replace(
                 BOOKING,
-                "return max(self.kept.values(), key=lambda event: event.order)",
-                "return list(self.kept.values())[-1]",
+                "return max(self.deliveries.values(), key=lambda event: event.order)",
+                "return list(self.deliveries.values())[-1]",
             ),
         ),
         caught_by=by_tests(
@@ -189,8 +193,8 @@ BUGS = (
         replacements=(
             Replace(
                 BOOKING,
-                "rescheduled=(canceled_by or kept[Kind.CREATED]).rescheduled,",
-                "rescheduled=not canceled_by and kept[Kind.CREATED].rescheduled,",
+                "rescheduled=(canceled_by or deliveries[Kind.CREATED]).rescheduled,",
+                "rescheduled=not canceled_by and deliveries[Kind.CREATED].rescheduled,",
             ),
         ),
         caught_by=by_tests(

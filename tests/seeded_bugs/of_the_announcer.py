@@ -2,7 +2,7 @@
 
 from tests.seeded_bugs.bugs import Replace, SeededBug, by_tests
 
-ANNOUNCE = "layers/runtime/bookings/announce.py"
+ANNOUNCE = "layers/runtime/bookings/use_cases/announce.py"
 BUS = "layers/runtime/bookings/aws/bus.py"
 HANDLER = "functions/booking_events/app.py"
 SUBSCRIBER = "examples/subscriber/function/app.py"
@@ -147,7 +147,7 @@ BUGS = (
         rows=(37,),
         replacements=(
             Replace(
-                "layers/runtime/bookings/domain_events.py",
+                "layers/runtime/bookings/domain/events.py",
                 "    if share_access_links:\n        return fields\n",
                 '    fields = {name: fields[name] for name in fields if name != "tracking"}\n'
                 "    if share_access_links:\n        return fields\n",
@@ -201,13 +201,26 @@ BUGS = (
         ),
     ),
     SeededBug(
+        name="a-silent-bus-outlasts-the-function",
+        why="Nobody waits for an announcement, so its calls may take their time; Lambda ends the third.",
+        rows=(12,),
+        replacements=(
+            Replace(
+                "layers/runtime/bookings/limits.py",
+                "ANNOUNCE_READ_SECONDS = 3.0",
+                "ANNOUNCE_READ_SECONDS = 6.0",
+            ),
+        ),
+        caught_by=by_tests("unit/test_limits.py::test_a_silent_bus_ends_before_the_announcing_function"),
+    ),
+    SeededBug(
         name="the-bus-is-asked-whether-an-event-is-too-large",
         why="It knows its own limits; but it says no to the whole call, and to one of 1 MB in other words.",
         rows=(26,),
         replacements=(
             Replace(
                 BUS,
-                "if len(envelopes) == 1 and _size(envelopes[0]) > MAX_ENTRY_BYTES:",
+                "if len(envelopes) == 1 and _size(envelopes[0]) > PUT_EVENTS_BYTES:",
                 "if not envelopes:",
             ),
         ),

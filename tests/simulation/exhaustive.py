@@ -65,10 +65,10 @@ from typing import Any
 
 from boto3.dynamodb.types import Binary, TypeDeserializer
 
-from bookings.announce import Announced, StreamRecord
-from bookings.answers import Answer
 from bookings.limits import CALL_SECONDS
 from bookings.settings import FanOut
+from bookings.use_cases.announce import Announced, StreamRecord
+from bookings.use_cases.answers import Answer
 from tests.fakes import NOW
 from tests.samples import MORNING_MS, canceled, created, raw
 from tests.simulation.scripted import (

@@ -23,10 +23,11 @@ from botocore.exceptions import (
 )
 from greenlet import getcurrent
 
-from bookings import batch, bootstrap, envelope, receive, record
+from bookings import batch, bootstrap, envelope
 from bookings.aws import table
 from bookings.counts import Count
 from bookings.limits import CONNECT_SECONDS, READ_SECONDS
+from bookings.use_cases import receive, record
 from bookings.zoom import body, delivery
 from tests.aws.client import StrictClient
 from tests.aws.errors import AWSError
@@ -319,7 +320,7 @@ def handlers_in_environments() -> Iterator[None]:
         _replaced(
             table,
             zlib=SimpleNamespace(compress=_remembering(zlib.compress), decompress=zlib.decompress),
-            details_of_kept=_remembering(delivery.details_of_kept),
+            details_of_stored=_remembering(delivery.details_of_stored),
         ),
         _replaced(
             record,

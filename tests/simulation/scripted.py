@@ -18,18 +18,19 @@ from unittest.mock import patch
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from bookings import batch
-from bookings.announce import Announced, Announcer, StreamRecord
-from bookings.answers import Answer
 from bookings.aws.bus import EventBridgeBus
 from bookings.aws.queues import SQSHandlerQueues, SQSQueue
 from bookings.aws.table import DynamoDBBookingStore, parse_change
 from bookings.batch import RecordBatch
 from bookings.counts import Count
-from bookings.live_secrets import LiveSecrets
-from bookings.publish import Publisher
-from bookings.receive import Receiver
-from bookings.record import Recorder
 from bookings.settings import FanOut
+from bookings.use_cases.announce import Announced, Announcer, StreamRecord
+from bookings.use_cases.answers import Answer
+from bookings.use_cases.live_secrets import LiveSecrets
+from bookings.use_cases.publish import Publisher
+from bookings.use_cases.receive import Receiver
+from bookings.use_cases.record import Recorder
+from bookings.use_cases.verify import Verifier
 from bookings.zoom.events import CANCELED, CREATED
 from cli.erase import erase_booking
 from tests.fakes import InMemorySecret, VirtualClock
@@ -187,16 +188,18 @@ def run_door(
     started = clock.monotonic()
     client = _SlowClient(results, clock)
     queues = {CREATED: SQSQueue(client, CREATED), CANCELED: SQSQueue(client, CANCELED)}
+    bus, handler_queues = EventBridgeBus(client, BUS_ARN), SQSHandlerQueues(queues, BUS_ARN, clock)
+    by_bus = fan_out is FanOut.EVENT_BRIDGE
     receiver = Receiver(
-        secrets=LiveSecrets(InMemorySecret(clock, SECRET), clock, _uncounted),
-        publisher=Publisher(
-            bus=EventBridgeBus(client, BUS_ARN),
-            queues=SQSHandlerQueues(queues, BUS_ARN, clock),
-            fan_out=fan_out,
-            count=_uncounted,
+        verifier=Verifier(LiveSecrets(InMemorySecret(clock, SECRET), clock, _uncounted), 300, clock),
+        publisher=(
+            Publisher(bus, handler_queues, count=_uncounted)
+            if by_bus
+            else Publisher(handler_queues, bus, count=_uncounted)
         ),
+        handled_events=queues,
+        bus=bus,
         quarantine=SQSQueue(client, "quarantine"),
-        tolerance_seconds=300,
         clock=clock,
         count=_uncounted,
     )

@@ -12,18 +12,19 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 import bookings.aws.bus
 import bookings.aws.clients
 import bookings.aws.table
-import bookings.booking
-import bookings.domain_events
-import bookings.publish
-import bookings.record
-from bookings.announce import Announced, Announcer
+import bookings.domain.booking
+import bookings.domain.events
+import bookings.use_cases.publish
+import bookings.use_cases.record
 from bookings.aws.table import DynamoDBBookingStore
 from bookings.batch import RecordBatch
-from bookings.booking import Booking, Delivery, KeptEvent, merge
 from bookings.counts import Count
-from bookings.record import Recorder, RevisionConflict
-from bookings.services import ServiceError, ServiceUnavailable
+from bookings.domain.booking import Booking, Delivery, StoredDelivery, merge
+from bookings.errors import ServiceError, ServiceUnavailable
 from bookings.settings import FanOut
+from bookings.use_cases.announce import Announced, Announcer
+from bookings.use_cases.ports import RevisionConflict
+from bookings.use_cases.record import Recorder
 from tests.simulation.exhaustive import (
     MADE,
     OFF,
@@ -107,39 +108,39 @@ Patch = pytest.MonkeyPatch
 def last_write_wins(patch: Patch) -> None:
     def naive(booking: Booking | None, delivery: Delivery) -> Booking:
         alone = merge(None, delivery)
-        if booking and delivery.event in booking.kept.values():
+        if booking and delivery.event in booking.deliveries.values():
             return booking
-        kept = {**(booking.kept if booking else {}), **alone.kept}
-        return dataclasses.replace(alone, kept=kept, revision=booking.revision if booking else 0)
+        kept = {**(booking.deliveries if booking else {}), **alone.deliveries}
+        return dataclasses.replace(alone, deliveries=kept, revision=booking.revision if booking else 0)
 
-    patch.setattr(bookings.record, "merge", naive)
+    patch.setattr(bookings.use_cases.record, "merge", naive)
 
 
 def a_tie_goes_to_whoever_comes_last(patch: Patch) -> None:
-    patch.setattr(KeptEvent, "order", property(lambda self: (self.event_time,)))
+    patch.setattr(StoredDelivery, "order", property(lambda self: (self.event_time,)))
 
     def naive(booking: Booking | None, delivery: Delivery) -> Booking:
-        present = booking.kept.get(delivery.kind) if booking else None
+        present = booking.deliveries.get(delivery.kind) if booking else None
         if booking and present and present.event_time == delivery.event.event_time:
             if present.digest == delivery.event.digest:
                 return booking
-            kept = {kind: each for kind, each in booking.kept.items() if kind is not delivery.kind}
-            booking = dataclasses.replace(booking, kept=kept)
+            kept = {kind: each for kind, each in booking.deliveries.items() if kind is not delivery.kind}
+            booking = dataclasses.replace(booking, deliveries=kept)
         return merge(booking, delivery)
 
-    patch.setattr(bookings.record, "merge", naive)
+    patch.setattr(bookings.use_cases.record, "merge", naive)
 
 
 def the_halves_of_a_move_are_a_cancel(patch: Patch) -> None:
-    patch.setattr(bookings.booking, "_halves_of_one_move", lambda *_: False)
+    patch.setattr(bookings.domain.booking, "_halves_of_one_move", lambda *_: False)
 
 
 def the_window_ends_a_millisecond_early(patch: Patch) -> None:
-    patch.setattr(bookings.booking, "MOVE_WINDOW_MS", WINDOW - 1)
+    patch.setattr(bookings.domain.booking, "MOVE_WINDOW_MS", WINDOW - 1)
 
 
 def the_window_ends_a_millisecond_late(patch: Patch) -> None:
-    patch.setattr(bookings.booking, "MOVE_WINDOW_MS", WINDOW + 1)
+    patch.setattr(bookings.domain.booking, "MOVE_WINDOW_MS", WINDOW + 1)
 
 
 def writes_are_unconditional(patch: Patch) -> None:
@@ -208,7 +209,7 @@ def a_batch_is_done_if_any_of_it_is(patch: Patch) -> None:
 
 
 def tombstones_are_ignored(patch: Patch) -> None:
-    patch.setattr(bookings.record, "_erased_until", lambda _stored: None)
+    patch.setattr(bookings.use_cases.record, "_erased_until", lambda _stored: None)
 
 
 def a_booking_made_anew_forgets_its_erasure(patch: Patch) -> None:
@@ -224,16 +225,16 @@ def ids_know_no_digests(patch: Patch) -> None:
     def event_id(_before: object, after: Any) -> str:
         return hashlib.sha256(f"{after.booking_id}\n{after.revision}".encode()).hexdigest()[:32]
 
-    patch.setattr(bookings.domain_events, "_event_id", event_id)
+    patch.setattr(bookings.domain.events, "_event_id", event_id)
 
 
 def ids_know_only_where_a_change_led(patch: Patch) -> None:
-    real = bookings.domain_events._event_id
-    patch.setattr(bookings.domain_events, "_event_id", lambda _before, after: real(None, after))
+    real = bookings.domain.events._event_id
+    patch.setattr(bookings.domain.events, "_event_id", lambda _before, after: real(None, after))
 
 
 def ids_are_made_up_each_time(patch: Patch) -> None:
-    patch.setattr(bookings.domain_events, "_event_id", lambda *_: uuid.uuid4().hex)
+    patch.setattr(bookings.domain.events, "_event_id", lambda *_: uuid.uuid4().hex)
 
 
 def failed_entries_are_ignored(patch: Patch) -> None:
@@ -254,7 +255,7 @@ def what_the_bus_refuses_is_dropped(patch: Patch) -> None:
 
 
 def the_door_says_200_when_both_ways_failed(patch: Patch) -> None:
-    real = bookings.publish.Publisher.publish
+    real = bookings.use_cases.publish.Publisher.publish
 
     def publish(self: Any, *arguments: Any) -> None:
         try:
@@ -262,7 +263,7 @@ def the_door_says_200_when_both_ways_failed(patch: Patch) -> None:
         except ServiceError:
             return
 
-    patch.setattr(bookings.publish.Publisher, "publish", publish)
+    patch.setattr(bookings.use_cases.publish.Publisher, "publish", publish)
 
 
 def calls_begin_without_time(patch: Patch) -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookings.booking import Booking, merge
-from bookings.domain_events import Snapshot, domain_event
+from bookings.domain.booking import Booking, merge
+from bookings.domain.events import Snapshot, domain_event
 from bookings.zoom.events import CANCELED, CREATED
 from tests.histories import BODIES
 from tests.samples import MORNING_MS, canceled, created, delivery, sample
@@ -30,7 +30,7 @@ def of(booking: Booking) -> ExpectedBooking:
     return ExpectedBooking(
         status=str(booking.status),
         rescheduled=booking.rescheduled,
-        kept={str(kind): event.order for kind, event in booking.kept.items()},
+        kept={str(kind): event.order for kind, event in booking.deliveries.items()},
         fields=booking.public_fields(),
         newest=booking.newest.order,
     )
@@ -38,7 +38,7 @@ def of(booking: Booking) -> ExpectedBooking:
 
 def snapshot(booking: Booking, revision: int) -> Snapshot:
     return Snapshot(
-        booking.public_fields(), revision, {kind: each.digest for kind, each in booking.kept.items()}
+        booking.public_fields(), revision, {kind: each.digest for kind, each in booking.deliveries.items()}
     )
 
 

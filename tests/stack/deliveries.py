@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 from bookings.zoom.events import CANCELED, CREATED, ScheduledEvent
-from cli.local.demo import EVENTS
+from local.demo import EVENTS
 
 CANARY = "kanarie"
 EMAIL = f"{CANARY}.lindqvist@example.com"

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from cli.local.stack import STATE_FILE, TEMPLATE, RunningStack
+from local.stack import STATE_FILE, TEMPLATE, RunningStack
 
 _END_SECONDS = 20
 
@@ -28,7 +28,7 @@ def stack_in_a_process(
     template: Path = TEMPLATE,
     port: int = 0,
     ready_seconds: float = 90,
-    program: Sequence[str] = ("-m", "cli.local"),
+    program: Sequence[str] = ("-m", "local"),
 ) -> Iterator[RunningStack]:
     """Starts one, yields it when it takes bookings, and ends it.
 

@@ -14,15 +14,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cli.local.commands import app
-from cli.local.emulator import Emulator
+from local.commands import app
+from local.emulator import Emulator
 
 # "Signature Version 4", AWS Signature reference: Credential=key/date/region/service/aws4_request
 _CREDENTIAL = re.compile(rb"Credential=(?P<key>\w+)/\d{8}/[\w-]+/(?P<service>[\w-]+)/aws4_request")
 
 
 def main(path: Path, arguments: list[str]) -> None:
-    front_door = Emulator._front_door
+    handle = Emulator.handle
     with path.open("w", encoding="utf-8") as file:
 
         async def recorded(self: Emulator, scope: Any, receive: Any, send: Any) -> None:
@@ -33,12 +33,12 @@ def main(path: Path, arguments: list[str]) -> None:
                 body.extend(message.get("body", b""))
                 return message
 
-            await front_door(self, scope, heard, send)
+            await handle(self, scope, heard, send)
             if scope["type"] == "http" and (call := _call(scope, bytes(body))):
                 file.write(json.dumps(call) + "\n")
                 file.flush()
 
-        Emulator._front_door = recorded  # type: ignore[method-assign]  # to listen at the door
+        Emulator.handle = recorded  # type: ignore[method-assign]  # to record what comes in
         app(arguments)
 
 

@@ -29,10 +29,10 @@ import boto3
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
-from bookings.booking import booking_id_of
+from bookings.domain.booking import booking_id_of
 from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
-from cli.local.stack import ROOT, STACK_NAME, RunningStack
-from cli.local.template import fit
+from local.stack import ROOT, STACK_NAME, RunningStack
+from local.template import fit
 from tests.stack.deliveries import EMAIL, Body, created, encoded, scheduled_event, unknown
 
 WAIT_SECONDS = 15.0
@@ -285,7 +285,8 @@ class StackUnderTest:
         sent_at = self.now()
         began = time.perf_counter()
         try:
-            connection.request(method, target.path, raw, dict(headers or {}))
+            path = target._replace(scheme="", netloc="").geturl()
+            connection.request(method, path, raw, dict(headers or {}))
             response = connection.getresponse()
             body = response.read()
             return Answer(
@@ -436,17 +437,17 @@ class StackUnderTest:
 
     @contextlib.contextmanager
     def stream_giving_up(self) -> Iterator[None]:
-        """Makes the table's stream give up at once what it gives up after a day otherwise."""
+        """Makes the table's stream give up after a second instead of most of a day."""
         lambdas = self.running.client("lambda")
         [mapping] = lambdas.list_event_source_mappings(
             FunctionName=self.running.physical_id("BookingEventsFunction")
         )["EventSourceMappings"]
-        lambdas.update_event_source_mapping(UUID=mapping["UUID"], MaximumRetryAttempts=0)
+        lambdas.update_event_source_mapping(UUID=mapping["UUID"], MaximumRecordAgeInSeconds=1)
         try:
             yield
         finally:
             lambdas.update_event_source_mapping(
-                UUID=mapping["UUID"], MaximumRetryAttempts=mapping["MaximumRetryAttempts"]
+                UUID=mapping["UUID"], MaximumRecordAgeInSeconds=mapping["MaximumRecordAgeInSeconds"]
             )
 
     def refused_to(self, role: str, *calls: Callable[[Callable[[str], Any]], object]) -> list[str]:
@@ -506,12 +507,33 @@ class StackUnderTest:
         before = {
             parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in described["Parameters"]
         }
-        before["ZoomSecretToken"] = self.secret  # told as asterisks
-        self.running.update(changed)
+        before["ZoomSecretToken"] = self.secret  # described as asterisks
+
+        def update(values: Mapping[str, str]) -> None:
+            parameters: list[dict[str, Any]] = [
+                {"ParameterKey": name, "ParameterValue": values[name]}
+                if name in values
+                else {"ParameterKey": name, "UsePreviousValue": True}
+                for name in before
+            ]
+            cloudformation.update_stack(
+                StackName=STACK_NAME,
+                UsePreviousTemplate=True,
+                Parameters=parameters,
+                Capabilities=["CAPABILITY_NAMED_IAM"],
+            )
+            waiter = cloudformation.get_waiter("stack_update_complete")
+            waiter.wait(StackName=STACK_NAME, WaiterConfig={"Delay": _POLL_SECONDS, "MaxAttempts": 1500})
+
+        changed = {name: value for name, value in changed.items() if before[name] != value}
+        if not changed:  # CloudFormation would refuse the update
+            yield
+            return
+        update(changed)
         try:
             yield
         finally:
-            self.running.update({name: before[name] for name in changed})
+            update({name: before[name] for name in changed})
 
     @contextlib.contextmanager
     def broken(self, name: str, source: Path) -> Iterator[None]:
@@ -544,7 +566,8 @@ class StackUnderTest:
             return f"s3://{_BUCKET}/{name}/{key}"
 
         s3.create_bucket(Bucket=_BUCKET)
-        upload("template.json", fit(template, upload, _KNOWN_TYPES).text().encode())
+        fitted, _ = fit(template, upload, _KNOWN_TYPES)
+        upload("template.json", json.dumps(fitted, default=str).encode())
         cloudformation.create_stack(
             StackName=name,
             TemplateURL=f"{self.running.endpoint_url}/{_BUCKET}/{name}/template.json",

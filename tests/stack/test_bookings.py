@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from bookings.booking import booking_id_of
-from cli.local.demo import EVENTS
+from bookings.domain.booking import booking_id_of
+from local.demo import EVENTS
 from tests.stack.deliveries import (
     CANARY,
     EMAIL,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bookings.booking import booking_id_of
+from bookings.domain.booking import booking_id_of
 from tests.leaks import WATCH
 from tests.stack.deliveries import (
     EMAIL,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
-from cli.local.demo import EVENTS
+from local.demo import EVENTS
 from tests.stack.deliveries import Body, canceled, created, encoded, padded, unknown
 from tests.stack.running import Answer, StackUnderTest
 
@@ -391,10 +391,24 @@ def test_bytes_that_are_no_text_at_all_are_kept_as_they_are(stack: StackUnderTes
     assert base64.b64decode(stack.quarantined(answer)["body_base64"]) == raw
 
 
-def test_no_other_path_or_method_leads_to_the_function(stack: StackUnderTest) -> None:
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/webhooks/zoom"),
+        ("PUT", "/webhooks/zoom"),
+        ("POST", "/webhooks/zoom/"),
+        ("POST", "/webhooks"),
+        ("POST", "/zoom"),
+        ("POST", "/"),
+        ("GET", "/"),
+        ("POST", "/%1b%5b2J/caf%c3%a9?source=zoom"),
+    ],
+)
+def test_other_paths_and_methods_are_not_found(stack: StackUnderTest, method: str, path: str) -> None:
     before = stack.log_lines("webhook")
-    address = stack.running.webhook_url
-    answers = [stack.request_to(f"{address}/", "POST"), stack.request_to(address, "GET")]
 
-    assert [answer.status for answer in answers] == [404, 404]
+    answer = stack.request_to(stack.running.endpoint_url + path, method)
+
+    assert (answer.status, answer.content_type) == (404, "application/json")
+    assert answer.json == {"message": "Not Found"}
     assert stack.log_lines("webhook") == before

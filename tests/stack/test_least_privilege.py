@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from cli.local.stack import STACK_NAME
+from local.stack import STACK_NAME
 from tests.stack.deliveries import Body, canceled, created
 from tests.stack.running import Queue, StackUnderTest, wait_for
 from tests.template.stacks import BOOKINGS, listed
@@ -154,6 +154,11 @@ def drive_every_path(stack: StackUnderTest) -> None:
         # What fits no item goes to quarantine; what the table refuses comes back later.
         assert stack.deliver(delivery(f"permissions-{kind}", summary="x" * 600_000)) == "Quarantined"
         come_back_later(stack, kind, queue, delivery(f"permissions-{kind}"))
+    # A delivery that looks expired has its booking read.
+    with stack.parameters(BookingRetentionDays="1"):
+        for make in (created, canceled):
+            old = make("permissions-expired", end_date_time="2020-01-02T00:00:00Z")
+            assert stack.deliver(old) == "PastRetention"
     # A change that can't be read goes to the DLQ of booking events.
     stack.put_item({"booking_id": {"S": "permissions-unreadable"}, "revision": {"N": "1"}})
     wait_for("the DLQ", lambda: stack.events_dlq.waiting)

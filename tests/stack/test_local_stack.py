@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+import boto3
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from cli.local.stack import ROOT, TEMPLATE, RunningStack
+from local.stack import ROOT, TEMPLATE, RunningStack
 from tests.stack.deliveries import created
 from tests.stack.process import StackProcessError, stack_in_a_process
 from tests.stack.running import StackUnderTest, wait_for
@@ -31,7 +32,7 @@ PATIENCE_SECONDS = 60
 @contextlib.contextmanager
 def started(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "cli.local", *arguments],
+        [sys.executable, "-m", "local", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -177,15 +178,12 @@ def test_stack_json_holds_what_others_find_the_stack_by(running: RunningStack, d
     assert content["webhook_url"] == f"{content['endpoint_url']}/webhooks/zoom"
     assert content["outputs"]["WebhookUrl"] == content["webhook_url"]
     assert content["outputs"].keys() == yaml_parse(TEMPLATE.read_text(encoding="utf-8"))["Outputs"].keys()
+    assert content["credentials"] == {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     assert SECRET not in json.dumps(content)
-
-
-def test_the_table_has_the_settings_that_the_emulators_cloudformation_ignores(running: RunningStack) -> None:
-    dynamodb, table = running.client("dynamodb"), running.outputs["BookingsTableName"]
-    backups = dynamodb.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
-    ttl = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
-    assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
-    assert ttl == {"AttributeName": "expires_at", "TimeToLiveStatus": "ENABLED"}
+    client = boto3.client(
+        "sqs", endpoint_url=content["endpoint_url"], region_name=content["region"], **content["credentials"]
+    )
+    assert content["outputs"]["BookingCreatedQueueUrl"] in client.list_queues()["QueueUrls"]
 
 
 def test_a_second_start_beside_a_running_one_names_that_and_leaves_it_alone(
@@ -332,10 +330,15 @@ def test_the_demo_fails_at_the_first_thing_that_does_not_arrive(tmp_path: Path) 
     template = changed_template(
         tmp_path, "ZOOM_SECRET_ARN: !GetAtt ZoomSecret.Id", "ZOOM_SECRET_ARN: nowhere"
     )
-    result = finished("demo", "--state-dir", str(tmp_path / "state"), "--template", str(template))
+    svg = tmp_path / "demo.svg"
+    arguments = ["--state-dir", str(tmp_path / "state"), "--template", str(template), "--svg", str(svg)]
+    result = finished("demo", *arguments)
     assert result.returncode == 1
     assert "url_validation.json: answered 503" in result.stdout
     assert "Not everything arrived as it should" in result.stdout
+    picture = svg.read_text(encoding="utf-8")
+    assert "Not&#160;everything&#160;arrived&#160;as&#160;it&#160;should" in picture
+    assert SECRET not in picture
 
 
 def test_a_stack_that_does_not_come_up_raises_with_what_it_printed(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bookings.booking import booking_id_of
+from bookings.domain.booking import booking_id_of
 from tests.leaks import WATCH
 from tests.stack.deliveries import (
     CANARY,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bookings.booking import booking_id_of
-from cli.local.stack import ROOT
+from bookings.domain.booking import booking_id_of
+from local.stack import ROOT
 from tests.stack.deliveries import (
     EMAIL,
     JOIN_URL,

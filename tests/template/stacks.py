@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cli.local.template import expand, package, read
+from local.template import expand, package, read
 
 ROOT = Path(__file__).parents[2]
 BOOKINGS = ROOT / "template.yaml"

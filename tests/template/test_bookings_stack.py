@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
-from bookings.batch import FIRST_DELAY_SECONDS
-from bookings.receive import MAX_BODY_BYTES
+from bookings.limits import FIRST_DELAY_SECONDS, MAX_BODY_BYTES
 from bookings.settings import BookingEventsSettings, BookingSettings, WebhookSettings
 from tests.template.stacks import BOOKINGS, ROOT, Stack, listed, logical, source, stack
 
@@ -86,6 +85,7 @@ HANDLER_MAY = {
     ("sqs:DeleteMessage", "{kind}Queue"),
     ("sqs:GetQueueAttributes", "{kind}Queue"),
     ("sqs:ChangeMessageVisibility", "{kind}Queue"),
+    ("dynamodb:GetItem", "BookingsTable"),
     ("dynamodb:PutItem", "BookingsTable"),
     ("sqs:SendMessage", "QuarantineQueue"),
 }

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
-from bookings.domain_events import EventType
+from bookings.domain.events import EventType
 from bookings.envelope import BOOKINGS as BOOKINGS_SOURCE
 from bookings.envelope import CHECK_EVENT_ID_PREFIX, DELIVERIES, Envelope, source_for
 from bookings.zoom.events import CANCELED, CREATED

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from bookings.announce import Announced, Announcer, Change, StreamRecord
-from bookings.booking import Kind
 from bookings.counts import Count
-from bookings.domain_events import Snapshot
+from bookings.domain.booking import Kind
+from bookings.domain.events import Snapshot
 from bookings.envelope import Envelope
-from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
+from bookings.errors import RefusedByService, ServiceError, ServiceUnavailable
+from bookings.use_cases.announce import Announced, Announcer, Change, StreamRecord
 from tests.fakes import DENIED, REFUSES, THROTTLED, InMemoryBus, InMemoryCounts, InMemoryQueue
 
 DOWN = ServiceUnavailable("EventBridge: InternalFailure", answered=True)

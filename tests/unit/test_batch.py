@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from bookings.batch import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, RecordBatch, delay_seconds
-from bookings.booking import Booking
+from bookings.batch import RecordBatch, delay_seconds
 from bookings.counts import Count
-from bookings.limits import RESERVED_SECONDS
-from bookings.record import Recorder
-from bookings.services import RefusedByService, ServiceUnavailable
+from bookings.domain.booking import Booking
+from bookings.errors import RefusedByService, ServiceUnavailable
+from bookings.limits import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, RESERVED_SECONDS
+from bookings.use_cases.record import Recorder
 from tests.fakes import (
     DENIED,
     InMemoryBookingStore,

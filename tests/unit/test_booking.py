@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from bookings.booking import (
-    MOVE_WINDOW_MS,
+from bookings.domain.booking import (
     Booking,
     Delivery,
     Details,
-    KeptEvent,
     Kind,
     Status,
+    StoredDelivery,
     Tombstone,
     booking_id_of,
     event_time_text,
     expires_at,
     merge,
 )
+from bookings.limits import MOVE_WINDOW_MS
 from bookings.zoom.events import CANCELED, CREATED
 from tests.histories import histories
 from tests.samples import MORNING_MS, canceled, created, delivery, sample
@@ -284,16 +284,16 @@ def test_the_booking_is_updated_at_its_newest_delivery_whatever_came_last() -> N
 
 def test_merging_leaves_the_revision_and_the_booking_before_as_they_were() -> None:
     before = replace(fold([delivery(created(T))]), revision=4)
-    kept = dict(before.kept)
+    kept = dict(before.deliveries)
     after = merge(before, delivery(canceled(T + 1)))
     assert after.revision == before.revision == 4
-    assert dict(before.kept) == kept
+    assert dict(before.deliveries) == kept
 
 
 def test_a_booking_whose_bodies_were_given_up_keeps_the_details_its_item_has() -> None:
     booking = fold([delivery(created(T)), delivery(canceled(T - 1, cancellation={"reason": "Early"}))])
-    kept = {kind: replace(event, body=None, details=None) for kind, event in booking.kept.items()}
-    after = merge(replace(booking, kept=kept), delivery(canceled(T + 1)))
+    kept = {kind: replace(event, body=None, details=None) for kind, event in booking.deliveries.items()}
+    after = merge(replace(booking, deliveries=kept), delivery(canceled(T + 1)))
     assert after.status is Status.CANCELED
     told = delivery(canceled()).event.details
     assert told is not None
@@ -370,7 +370,7 @@ def test_the_state_follows_from_the_three_maxima_by_the_rule(
     """The rule once more, from the whole history, in other words than the code's."""
     history, _ = both
 
-    def newest(kind: Kind) -> KeptEvent | None:
+    def newest(kind: Kind) -> StoredDelivery | None:
         return max((d.event for d in history if d.kind is kind), key=lambda event: event.order, default=None)
 
     c, x, r = newest(Kind.CREATED), newest(Kind.CANCELED), newest(Kind.CANCELED_BY_RESCHEDULE)
@@ -385,7 +385,7 @@ def test_the_state_follows_from_the_three_maxima_by_the_rule(
     decisive = max(canceling, key=lambda event: event.order) if canceling else c
     assert decisive
     assert booking.rescheduled is decisive.rescheduled
-    assert booking.kept == {
+    assert booking.deliveries == {
         kind: event
         for kind, event in ((Kind.CREATED, c), (Kind.CANCELED, x), (Kind.CANCELED_BY_RESCHEDULE, r))
         if event
@@ -412,7 +412,7 @@ def test_details_fill_only_what_is_missing() -> None:
 
 VALUES: dict[type, Any] = {
     Details: Details(title="First meeting"),
-    KeptEvent: KeptEvent(
+    StoredDelivery: StoredDelivery(
         event_time=T, digest="d", rescheduled=False, body=b"{}", details=Details(title="First")
     ),
     Delivery: delivery(created(T)),
@@ -431,7 +431,7 @@ def test_a_value_can_neither_be_changed_nor_made_by_the_order_of_its_parts(value
         type(value)(*(getattr(value, name) for name in names))
 
 
-@pytest.mark.parametrize("kind", [KeptEvent, Delivery, Booking])
+@pytest.mark.parametrize("kind", [StoredDelivery, Delivery, Booking])
 def test_nothing_of_a_person_is_in_what_a_log_or_a_traceback_would_show(kind: type) -> None:
     shown = repr(VALUES[kind])
 
@@ -442,13 +442,13 @@ def test_nothing_of_a_person_is_in_what_a_log_or_a_traceback_would_show(kind: ty
 
 def test_a_booking_keeps_its_events_as_they_are() -> None:
     with pytest.raises(TypeError):
-        fold([delivery(created(T))]).kept[Kind.CANCELED] = VALUES[KeptEvent]  # type: ignore[index]  # tried here
+        fold([delivery(created(T))]).deliveries[Kind.CANCELED] = VALUES[StoredDelivery]  # type: ignore[index]  # tried here
 
 
 def test_a_booking_that_was_never_written_has_the_revision_nothing() -> None:
-    kept = {Kind.CREATED: VALUES[KeptEvent]}
+    kept = {Kind.CREATED: VALUES[StoredDelivery]}
     booking = Booking(
-        booking_id="b", status=Status.CONFIRMED, rescheduled=False, details=Details(), kept=kept
+        booking_id="b", status=Status.CONFIRMED, rescheduled=False, details=Details(), deliveries=kept
     )
 
     assert (booking.revision, booking.erased_until) == (0, None)

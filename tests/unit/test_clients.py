@@ -17,8 +17,8 @@ from botocore.exceptions import (
 
 from bookings.aws.clients import call, client, translated_errors
 from bookings.clock import Deadline
+from bookings.errors import RefusedByService, ServiceError, ServiceUnavailable
 from bookings.limits import CALL_SECONDS
-from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
 from tests.fakes import VirtualClock
 
 CANARY = "canary@example.com"

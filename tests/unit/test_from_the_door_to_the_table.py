@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bookings.booking import Booking, Status
 from bookings.counts import Count
-from bookings.domain_events import Snapshot, domain_event
+from bookings.domain.booking import Booking, Status
+from bookings.domain.events import Snapshot, domain_event
 from bookings.envelope import Envelope
-from bookings.record import Recorded, Recorder
+from bookings.use_cases.record import Recorded, Recorder
 from tests.door import Door
 from tests.fakes import DENIED, HANGS, NOW, InMemoryBookingStore, InMemoryQueue
 from tests.samples import MORNING_MS, canceled, created, raw, signed
@@ -67,7 +67,7 @@ class Way:
         return recorded
 
     def _announce(self, booking: Booking) -> None:
-        digests = {kind: event.digest for kind, event in booking.kept.items()}
+        digests = {kind: event.digest for kind, event in booking.deliveries.items()}
         after = Snapshot(booking.public_fields(), booking.revision, digests)
         event = domain_event(self._before.get(booking.booking_id), after, share_access_links=True)
         self._before[booking.booking_id] = after

@@ -8,11 +8,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from bookings import answers, receive
 from bookings.counts import Count
-from bookings.errors import BookingsError
+from bookings.errors import BookingsError, RefusedByService
 from bookings.observability import count, logger, metrics
-from bookings.services import RefusedByService
+from bookings.use_cases import answers, receive
 from tests import samples
 from tests.adapters.resources import TOKEN
 from tests.leaks import WATCH, deliveries, personal_texts

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from bookings.announce import MAX_PASSES
 from bookings.limits import (
     ANNOUNCE_ATTEMPTS,
+    ANNOUNCE_PASSES,
     ANNOUNCE_READ_SECONDS,
     CALL_SECONDS,
     CONNECT_SECONDS,
@@ -75,4 +75,4 @@ def test_a_record_begun_in_time_is_done_before_its_function_ends(function: str) 
 def test_a_silent_bus_ends_before_the_announcing_function() -> None:
     call = ANNOUNCE_ATTEMPTS * (CONNECT_SECONDS + ANNOUNCE_READ_SECONDS) + RETRY_PAUSE_SECONDS
     # A dead letter may have been sent before, and the DLQ silent too.
-    assert MAX_PASSES * call + call <= timeout_seconds("BookingEventsFunction")
+    assert ANNOUNCE_PASSES * call + call <= timeout_seconds("BookingEventsFunction")

@@ -6,13 +6,8 @@ import pytest
 
 from bookings.clock import Deadline
 from bookings.counts import Count
-from bookings.live_secrets import (
-    GRACE,
-    MAX_AGE,
-    MIN_REFRESH,
-    LiveSecrets,
-    SecretUnavailable,
-)
+from bookings.limits import SECRET_GRACE, SECRET_MAX_AGE, SECRET_REFRESH_INTERVAL
+from bookings.use_cases.live_secrets import LiveSecrets, SecretUnavailable
 from tests.fakes import DENIED, HANGS, THROTTLED, InMemoryCounts, InMemorySecret, Trouble, VirtualClock
 
 OLD, NEW = "the-old-secret-of-22-c", "the-new-secret-of-22-c"
@@ -42,7 +37,7 @@ def rotation() -> Rotation:
 
 def test_the_secret_is_read_once_and_kept(rotation: Rotation) -> None:
     assert rotation.values() == [OLD]
-    rotation.clock.advance(MAX_AGE.total_seconds())
+    rotation.clock.advance(SECRET_MAX_AGE.total_seconds())
     assert rotation.values() == [OLD]
     assert rotation.stored.calls == 1
 
@@ -57,7 +52,7 @@ def test_a_stolen_secret_counts_no_longer_once_the_new_one_was_stored_twice(rota
     assert rotation.values() == [OLD]
     for _ in range(2):
         rotation.stored.store(NEW)
-    rotation.clock.advance(MAX_AGE.total_seconds() + 1)
+    rotation.clock.advance(SECRET_MAX_AGE.total_seconds() + 1)
     assert OLD not in rotation.values()
 
 
@@ -71,7 +66,7 @@ def test_the_previous_secret_counts_until_its_grace_ends_and_no_longer(rotation:
     assert rotation.values() == [NEW, OLD]
     # Told by the time of day alone: nothing is read again, as if Secrets Manager were down all the while.
     rotation.stored.trouble = DENIED
-    rotation.clock.advance((GRACE - JUST).total_seconds())
+    rotation.clock.advance((SECRET_GRACE - JUST).total_seconds())
     assert rotation.values() == [NEW, OLD]
     rotation.clock.advance(1)
     assert rotation.values() == [NEW]
@@ -80,7 +75,7 @@ def test_the_previous_secret_counts_until_its_grace_ends_and_no_longer(rotation:
 # failure matrix: 29
 def test_a_previous_secret_past_its_grace_is_not_even_read(rotation: Rotation) -> None:
     rotation.stored.store(NEW)
-    rotation.clock.advance(GRACE.total_seconds())
+    rotation.clock.advance(SECRET_GRACE.total_seconds())
     assert rotation.values() == [NEW]
     assert rotation.stored.calls == 1
 
@@ -88,7 +83,7 @@ def test_a_previous_secret_past_its_grace_is_not_even_read(rotation: Rotation) -
 def test_secrets_grow_old_and_are_read_again(rotation: Rotation) -> None:
     assert rotation.values() == [OLD]
     rotation.stored.store(NEW)
-    rotation.clock.advance(MAX_AGE.total_seconds() + 1)
+    rotation.clock.advance(SECRET_MAX_AGE.total_seconds() + 1)
     assert rotation.values() == [NEW, OLD]
 
 
@@ -106,7 +101,7 @@ def test_a_refresh_happens_at_most_once_a_minute_whatever_asks_for_it(rotation: 
     rotation.clock.advance(1)
     assert rotation.refresh()
     assert rotation.values() == [NEW, OLD]
-    assert MIN_REFRESH.total_seconds() == 60
+    assert SECRET_REFRESH_INTERVAL.total_seconds() == 60
 
 
 # failure matrix: 28
@@ -114,7 +109,7 @@ def test_a_process_that_was_frozen_since_its_last_refresh_may_refresh_again(rota
     rotation.values()
     assert rotation.refresh()
     rotation.stored.store(NEW)
-    rotation.clock.freeze(MIN_REFRESH.total_seconds())
+    rotation.clock.freeze(SECRET_REFRESH_INTERVAL.total_seconds())
     assert rotation.refresh()
     assert rotation.values() == [NEW, OLD]
 
@@ -122,7 +117,7 @@ def test_a_process_that_was_frozen_since_its_last_refresh_may_refresh_again(rota
 def test_a_process_that_was_frozen_for_long_reads_its_secrets_again(rotation: Rotation) -> None:
     rotation.values()
     rotation.stored.store(NEW)
-    rotation.clock.freeze(MAX_AGE.total_seconds() + 1)
+    rotation.clock.freeze(SECRET_MAX_AGE.total_seconds() + 1)
     assert rotation.values() == [NEW, OLD]
 
 
@@ -145,13 +140,13 @@ def test_while_secrets_cannot_be_read_those_known_go_on_and_it_is_counted(
 ) -> None:
     rotation.values()
     rotation.stored.trouble = trouble
-    rotation.clock.advance(MAX_AGE.total_seconds() + 1)
+    rotation.clock.advance(SECRET_MAX_AGE.total_seconds() + 1)
     assert rotation.values() == [OLD]
     assert rotation.values() == [OLD]
     assert rotation.counts.all == {Count.REFRESH_FAILED: 1}
     rotation.stored.trouble = None
     rotation.stored.store(NEW)
-    rotation.clock.advance(MIN_REFRESH.total_seconds())
+    rotation.clock.advance(SECRET_REFRESH_INTERVAL.total_seconds())
     assert rotation.values() == [NEW, OLD]
 
 
@@ -174,7 +169,7 @@ def test_secrets_may_be_outdated_from_a_read_that_failed_to_one_that_did_not(
     assert not rotation.secrets.may_be_outdated
     rotation.stored.trouble = trouble
     rotation.refresh()
-    rotation.clock.advance(MIN_REFRESH.total_seconds() - 1)
+    rotation.clock.advance(SECRET_REFRESH_INTERVAL.total_seconds() - 1)
     rotation.refresh()
     rotation.values()
     assert rotation.secrets.may_be_outdated

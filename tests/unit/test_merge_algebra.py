@@ -15,7 +15,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bookings.booking import MOVE_WINDOW_MS, Booking, Delivery, Kind, Status, merge
+from bookings.domain.booking import Booking, Delivery, Kind, Status, merge
+from bookings.limits import MOVE_WINDOW_MS
 from tests.histories import BODIES, SECOND
 from tests.samples import MORNING_MS, canceled, created, delivery
 from tests.simulation.specification import expected_state
@@ -36,7 +37,8 @@ BOOKINGS = st.lists(DELIVERIES, min_size=1, max_size=5).map(fold)
 def join(one: Booking | None, other: Booking) -> Booking:
     """Returns the booking with all in it that the other keeps."""
     kept = [
-        Delivery(booking_id=other.booking_id, kind=kind, event=event) for kind, event in other.kept.items()
+        Delivery(booking_id=other.booking_id, kind=kind, event=event)
+        for kind, event in other.deliveries.items()
     ]
     booking = reduce(merge, kept, one)
     assert booking
@@ -45,7 +47,10 @@ def join(one: Booking | None, other: Booking) -> Booking:
 
 def at_least(one: Booking, other: Booking) -> bool:
     """Returns whether one booking keeps nothing older than the other, kind by kind."""
-    return all(kind in one.kept and one.kept[kind].order >= event.order for kind, event in other.kept.items())
+    return all(
+        kind in one.deliveries and one.deliveries[kind].order >= event.order
+        for kind, event in other.deliveries.items()
+    )
 
 
 # -- Of any histories -------------------------------------------------------------------------------------
@@ -92,10 +97,14 @@ def test_a_join_is_the_least_booking_that_is_at_least_both(one: Booking, other: 
     joined = join(one, other)
     assert at_least(joined, one)
     assert at_least(joined, other)
-    for kind, event in joined.kept.items():
+    for kind, event in joined.deliveries.items():
         assert (
             event
-            in {each.kept[kind].order: each.kept[kind] for each in (one, other) if kind in each.kept}.values()
+            in {
+                each.deliveries[kind].order: each.deliveries[kind]
+                for each in (one, other)
+                if kind in each.deliveries
+            }.values()
         )
 
 
@@ -104,7 +113,7 @@ def test_a_delivery_that_is_superseded_in_the_end_might_as_well_never_have_come(
     history: list[Delivery], chance: Any
 ) -> None:
     booking = fold(history)
-    kept = [each for each in history if booking.kept[each.kind].order == each.event.order]
+    kept = [each for each in history if booking.deliveries[each.kind].order == each.event.order]
     superseded = [each for each in history if each not in kept]
     chance.shuffle(kept)
     assert fold(kept) == booking
@@ -146,7 +155,9 @@ def test_every_order_of_up_to_four_deliveries_of_a_small_domain_makes_what_the_d
             for order in set(itertools.permutations(some)):
                 booking = fold([known[number] for number in order])
                 assert booking.public_fields() == expected.fields, order
-                assert {str(kind): each.order for kind, each in booking.kept.items()} == expected.kept, order
+                assert {
+                    str(kind): each.order for kind, each in booking.deliveries.items()
+                } == expected.kept, order
 
 
 # -- Of bookings whose bodies were given up for size --------------------------------------------------------
@@ -160,16 +171,16 @@ def test_every_order_of_up_to_four_deliveries_of_a_small_domain_makes_what_the_d
 
 def stored(booking: Booking, given_up: int) -> Booking:
     """Returns the booking as it is read from an item that gave up so many bodies, the oldest first."""
-    kept = dict(booking.kept)
-    for kind, event in sorted(booking.kept.items(), key=lambda entry: entry[1].order)[:given_up]:
+    kept = dict(booking.deliveries)
+    for kind, event in sorted(booking.deliveries.items(), key=lambda entry: entry[1].order)[:given_up]:
         kept[kind] = replace(event, body=None, details=None)
-    return replace(booking, kept=MappingProxyType(kept))
+    return replace(booking, deliveries=MappingProxyType(kept))
 
 
 def told_by_primary(history: Sequence[Delivery]) -> dict[str, Any]:
     """Returns what the created tells, or the newest cancel where there is no created."""
     booking = fold(history)
-    primary = booking.kept.get(Kind.CREATED) or booking.newest
+    primary = booking.deliveries.get(Kind.CREATED) or booking.newest
     assert primary.details
     return {name: value for name, value in primary.details.as_dict().items() if name != "cancellation"}
 
@@ -182,8 +193,8 @@ def check_what_holds(history: Sequence[Delivery], given_up: Sequence[int]) -> No
     assert booking
     whole = fold(history)
     assert (booking.status, booking.rescheduled) == (whole.status, whole.rescheduled)
-    assert {kind: each.order for kind, each in booking.kept.items()} == {
-        kind: each.order for kind, each in whole.kept.items()
+    assert {kind: each.order for kind, each in booking.deliveries.items()} == {
+        kind: each.order for kind, each in whole.deliveries.items()
     }
     details = booking.details.as_dict()
     for name, value in told_by_primary(history).items():
@@ -219,7 +230,7 @@ def test_once_every_kept_body_is_there_again_nothing_tells_that_some_were_given_
         merged = merge(booking, one)
         booking = merged if merged is booking else stored(merged, some)
     booking = merge(booking, newest)
-    assume(all(event.details for event in booking.kept.values()))
+    assume(all(event.details for event in booking.deliveries.values()))
     assert booking == fold([*(one for one, _ in steps), newest])
 
 

@@ -7,10 +7,9 @@ import pytest
 from bookings.clock import Deadline
 from bookings.counts import Count
 from bookings.envelope import DELIVERIES, Envelope
+from bookings.errors import ServiceError, ServiceUnavailable
 from bookings.limits import CALL_SECONDS, REQUEST_SECONDS
-from bookings.publish import Publisher
-from bookings.services import ServiceError, ServiceUnavailable
-from bookings.settings import FanOut
+from bookings.use_cases.publish import Publisher, publish_to
 from tests.fakes import VirtualClock
 
 EVENT = Envelope(DELIVERIES, "scheduler.scheduled_event_created", "{}")
@@ -38,8 +37,6 @@ class Destination:
         if self.fails_after_seconds:
             self.clock.advance(self.fails_after_seconds.pop(0))
             raise ServiceUnavailable("down", answered=self.answered)
-
-    send = publish
 
 
 # failure matrix: 10, 11, 13
@@ -73,7 +70,7 @@ def test_each_call_leaves_the_next_one_its_time(
     deadline, start = Deadline(clock, REQUEST_SECONDS), clock.monotonic()
     clock.advance(spent)
     bus, queues = Destination(clock, [*bus_fails], answered), Destination(clock, [*queue_fails])
-    publisher = Publisher(bus=bus, queues=queues, fan_out=FanOut.EVENT_BRIDGE, count=counted.append)
+    publisher = Publisher(bus, queues, count=counted.append)
     try:
         publisher.publish(EVENT, deadline)
     except ServiceError:
@@ -99,22 +96,12 @@ def test_event_for_subscribers_leaves_the_quarantine_its_time(
     fails: list[float], answered: bool, calls: int
 ) -> None:
     clock = VirtualClock()
-    bus, queues = Destination(clock, [*fails], answered), Destination(clock, [])
-    publisher = Publisher(bus=bus, queues=queues, fan_out=FanOut.EVENT_BRIDGE, count=lambda _: None)
+    bus = Destination(clock, [*fails], answered)
     deadline = Deadline(clock, REQUEST_SECONDS)
     if len(fails) == calls:
         with pytest.raises(ServiceUnavailable):
-            publisher.publish_to_bus(EVENT, deadline)
+            publish_to(bus, EVENT, deadline, reserved_seconds=CALL_SECONDS)
     else:
-        publisher.publish_to_bus(EVENT, deadline)
-    assert (bus.calls, queues.calls) == (calls, 0)
+        publish_to(bus, EVENT, deadline, reserved_seconds=CALL_SECONDS)
+    assert bus.calls == calls
     assert deadline.allows(CALL_SECONDS)
-
-
-@pytest.mark.parametrize(("fan_out", "calls"), [(FanOut.EVENT_BRIDGE, (1, 0)), (FanOut.SQS, (0, 1))])
-def test_the_parameter_says_who_is_first(fan_out: FanOut, calls: tuple[int, int]) -> None:
-    clock = VirtualClock()
-    bus, queues = Destination(clock, []), Destination(clock, [])
-    publisher = Publisher(bus=bus, queues=queues, fan_out=fan_out, count=lambda _: None)
-    publisher.publish(EVENT, Deadline(clock, REQUEST_SECONDS))
-    assert (bus.calls, queues.calls) == calls

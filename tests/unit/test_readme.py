@@ -10,9 +10,7 @@ from samtranslator.yaml_helper import yaml_parse
 from typer.testing import CliRunner
 
 from bookings.batch import delay_seconds
-from bookings.limits import REQUEST_SECONDS
-from bookings.live_secrets import GRACE
-from bookings.receive import MAX_BODY_BYTES
+from bookings.limits import MAX_BODY_BYTES, REQUEST_SECONDS, SECRET_GRACE
 from cli.main import app
 
 ROOT = Path(__file__).parents[2]
@@ -110,6 +108,6 @@ def test_the_figures_are_those_of_the_code() -> None:
     assert f"{MAX_BODY_BYTES:,} bytes" in README
     assert REQUEST_SECONDS < 2.5
     assert "Answered within 2.5 s" in README
-    assert f"live for {GRACE.total_seconds() / 3600:.0f} hours" in OPERATIONS
+    assert f"live for {SECRET_GRACE.total_seconds() / 3600:.0f} hours" in OPERATIONS
     receives = TEMPLATE["Resources"]["BookingCreatedQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
     assert f"up to {sum(delay_seconds(n) for n in range(1, receives)) // 60} minutes" in OPERATIONS

@@ -9,14 +9,20 @@ from typing import Any
 
 import pytest
 
-from bookings.answers import Answer
-from bookings.booking import booking_id_of
 from bookings.counts import Count
-from bookings.limits import PREPARATION_SECONDS, REQUEST_SECONDS
-from bookings.live_secrets import MAX_AGE, MIN_REFRESH
-from bookings.receive import MAX_BODY_BYTES, Request
-from bookings.services import ServiceUnavailable
+from bookings.domain.booking import booking_id_of
+from bookings.errors import ServiceUnavailable
+from bookings.limits import (
+    CALL_SECONDS,
+    MAX_BODY_BYTES,
+    PREPARATION_SECONDS,
+    REQUEST_SECONDS,
+    SECRET_MAX_AGE,
+    SECRET_REFRESH_INTERVAL,
+)
 from bookings.settings import FanOut
+from bookings.use_cases.answers import Answer
+from bookings.use_cases.receive import Request
 from bookings.zoom.events import CANCELED, CREATED
 from tests.door import Door
 from tests.fakes import (
@@ -337,7 +343,7 @@ def test_with_secrets_manager_down_what_a_new_secret_signed_is_asked_for_again(
     assert door.post(created()).status == 200
 
     door.secret.trouble = None
-    door.clock.advance(MIN_REFRESH.total_seconds())
+    door.clock.advance(SECRET_REFRESH_INTERVAL.total_seconds())
     assert door.post(created(), secret=new).status == 200  # Zoom's retry
 
 
@@ -358,7 +364,7 @@ def test_once_the_secrets_were_read_a_forgery_is_a_forgery_again(door: Door) -> 
     door.secret.trouble = DENIED
     assert door.post(created(), secret="x" * 22).status == 503
     door.secret.trouble = None
-    door.clock.advance(MIN_REFRESH.total_seconds())
+    door.clock.advance(SECRET_REFRESH_INTERVAL.total_seconds())
     assert door.post(created(), secret="x" * 22).status == 401
     # Nothing was tried since, so that the secrets can't be read just now is not known and matters not.
     door.secret.trouble = DENIED
@@ -377,7 +383,7 @@ def test_with_secrets_manager_down_what_no_secret_could_have_signed_is_a_forgery
 @pytest.mark.parametrize("trouble", [DENIED, HANGS, UNREACHABLE])
 def test_with_secrets_manager_down_a_warm_process_goes_on(door: Door, trouble: Trouble) -> None:
     door.secret.trouble = trouble
-    door.clock.advance(MAX_AGE.total_seconds() + 1)
+    door.clock.advance(SECRET_MAX_AGE.total_seconds() + 1)
     assert door.post(created()).status == 200
     assert door.counts.all == {Count.REFRESH_FAILED: 1, Count.DELIVERY_PUBLISHED: 1}
 
@@ -466,6 +472,14 @@ def test_a_scheduler_event_that_neither_bus_nor_quarantine_takes_is_answered_503
     door.bus.trouble = door.quarantine.trouble = DENIED
     assert_problem(door.post(UNKNOWN), 503)
     assert door.counts.all == {Count.NOT_DURABLE: 1}
+
+
+# failure matrix: 13, 36
+def test_unknown_event_leaves_the_quarantine_its_time(door: Door) -> None:
+    slow_error = ServiceUnavailable("fake: InternalFailure", answered=True)
+    door.bus.trouble = Trouble(slow_error, seconds=CALL_SECONDS - 0.01)
+    assert door.post(UNKNOWN).status == 200
+    assert len(door.quarantine.messages) == 1
 
 
 # failure matrix: 36
@@ -758,7 +772,7 @@ def test_with_every_service_hanging_an_answer_leaves_in_time(
     if secret != "cold":
         door.warm()
     if secret == "aged":
-        door.clock.advance(MAX_AGE.total_seconds() + 1)
+        door.clock.advance(SECRET_MAX_AGE.total_seconds() + 1)
     if secret == "rotated":
         door.secret.store("the-new-secret-of-22-c")
     for service in (door.bus, door.quarantine, door.secret, *door.queues.queues.values()):
@@ -777,7 +791,7 @@ def test_with_every_service_hanging_an_answer_leaves_in_time(
 def test_a_slow_secret_and_a_slow_bus_leave_the_fallback_enough_time() -> None:
     door = Door(age=timedelta(hours=1))
     door.warm()
-    door.clock.advance(MAX_AGE.total_seconds() + 1)
+    door.clock.advance(SECRET_MAX_AGE.total_seconds() + 1)
     door.secret.trouble = replace(SLOW_ANSWER, seconds=0.69)
     door.bus.trouble = SLOW_ANSWER
     assert door.post(created()).status == 200
@@ -788,7 +802,7 @@ def test_a_slow_secret_and_a_slow_bus_leave_the_fallback_enough_time() -> None:
 def test_a_silent_secret_and_a_silent_bus_cost_one_retry() -> None:
     door = Door(age=timedelta(hours=1))
     door.warm()
-    door.clock.advance(MAX_AGE.total_seconds() + 1)
+    door.clock.advance(SECRET_MAX_AGE.total_seconds() + 1)
     door.secret.trouble = door.bus.trouble = HANGS
     assert door.post(created()).status == 503  # the queue's call could pass the deadline
     assert door.post(created()).status == 200  # the secret is read at most once a minute

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookings.booking import Booking, Kind, Status, Tombstone, merge
 from bookings.counts import Count
+from bookings.domain.booking import Booking, Kind, Status, Tombstone, merge
 from bookings.envelope import MalformedEnvelope
-from bookings.record import MAX_ATTEMPTS, Recorded, Recorder
-from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
+from bookings.errors import RefusedByService, ServiceError, ServiceUnavailable
+from bookings.limits import WRITE_ATTEMPTS
+from bookings.use_cases.record import Recorded, Recorder
 from bookings.zoom.delivery import NoEventId
 from bookings.zoom.events import InvalidEvent, UnknownEvent
 from tests.fakes import (
@@ -74,7 +75,7 @@ def test_a_later_delivery_is_merged_with_what_the_refused_write_gave_back(table:
     table.record(canceled(T + 1))
     booking = table.store.only
     assert (booking.status, booking.revision) == (Status.CANCELED, 2)
-    assert set(booking.kept) == {Kind.CREATED, Kind.CANCELED}
+    assert set(booking.deliveries) == {Kind.CREATED, Kind.CANCELED}
     assert table.store.attempts == 3
     assert table.counts.all == {Count.BOOKING_WRITTEN: 2}
 
@@ -160,7 +161,7 @@ def test_a_write_that_lost_is_merged_with_the_winner_and_tried_again(table: Tabl
     assert table.record(canceled(T + 2)).outcome is Count.SUPERSEDED
     booking = table.store.only
     assert booking.details.title == "Theirs"
-    assert booking.kept[Kind.CANCELED].event_time == T + 3
+    assert booking.deliveries[Kind.CANCELED].event_time == T + 3
     assert booking.revision == 3
     assert table.counts.all[Count.CONTENTION] == 1
 
@@ -179,15 +180,15 @@ def test_the_tries_are_bounded_and_then_the_delivery_comes_back(table: Table) ->
     with pytest.raises(ServiceUnavailable, match="written by others") as given_up:
         table.record(created(T))
     assert given_up.value.answered
-    assert table.counts.all == {Count.CONTENTION: MAX_ATTEMPTS - 1}
+    assert table.counts.all == {Count.CONTENTION: WRITE_ATTEMPTS - 1}
     table.store.before_save = lambda _store: None
     assert table.record(created(T)).outcome is Count.BOOKING_WRITTEN
 
 
 def test_a_delivery_that_wins_its_last_try_is_recorded(table: Table) -> None:
-    table.store.before_save = another_writer(*(canceled(T + at) for at in range(1, MAX_ATTEMPTS)))
+    table.store.before_save = another_writer(*(canceled(T + at) for at in range(1, WRITE_ATTEMPTS)))
     assert table.record(created(T)).outcome is Count.BOOKING_WRITTEN
-    assert set(table.store.only.kept) == {Kind.CREATED, Kind.CANCELED}
+    assert set(table.store.only.deliveries) == {Kind.CREATED, Kind.CANCELED}
 
 
 # failure matrix: 24
@@ -213,7 +214,7 @@ def test_an_item_that_was_deleted_in_between_is_written_anew(table: Table) -> No
 
     table.store.before_save = delete_before_the_second
     assert table.record(canceled(T + 1)).outcome is Count.BOOKING_WRITTEN
-    assert set(table.store.only.kept) == {Kind.CANCELED}
+    assert set(table.store.only.deliveries) == {Kind.CANCELED}
     assert table.store.only.revision == 1
 
 

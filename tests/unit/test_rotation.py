@@ -17,8 +17,8 @@ import pytest
 
 from bookings.clock import Deadline
 from bookings.counts import Count
-from bookings.live_secrets import SecretVersion
-from bookings.services import ServiceError
+from bookings.errors import ServiceError
+from bookings.use_cases.ports import SecretVersion
 from tests.door import Door
 from tests.fakes import (
     DENIED,

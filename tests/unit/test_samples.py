@@ -23,7 +23,7 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 )
 
 from bookings.aws.table import build_item
-from bookings.booking import merge
+from bookings.domain.booking import merge
 from bookings.zoom.delivery import to_delivery
 from bookings.zoom.events import CANCELED, CREATED, parse_event
 

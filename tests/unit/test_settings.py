@@ -4,13 +4,7 @@ import dataclasses
 
 import pytest
 
-from bookings.settings import (
-    BookingEventsSettings,
-    BookingSettings,
-    FanOut,
-    SettingsError,
-    WebhookSettings,
-)
+from bookings.settings import BookingEventsSettings, BookingSettings, FanOut, SettingsError, WebhookSettings
 from tests.cold_start import SETTINGS
 
 WEBHOOK, HANDLER, ANNOUNCER = (SETTINGS[name] for name in ("webhook", "booking_created", "booking_events"))

@@ -1,31 +1,18 @@
 """The shared part of the two handlers behind queues: records each message of a batch by itself."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from bookings.counts import Count, Counter
-from bookings.errors import describe
-from bookings.limits import RESERVED_SECONDS
+from bookings.errors import ServiceError, ServiceUnavailable, describe
+from bookings.limits import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, RESERVED_SECONDS
 from bookings.observability import logger
-from bookings.record import Recorder
-from bookings.services import ServiceError, ServiceUnavailable
-
-FIRST_DELAY_SECONDS = 60  # the queue's own visibility timeout
-LONGEST_DELAY_SECONDS = 900
-"""Ten receives, 60 s doubled up to these 15 minutes, outlast an outage of an hour: 90 minutes in all."""
-
-
-class Redelivery(Protocol):
-    def delay(self, messages: Sequence[tuple[str, int]]) -> None:
-        """Makes messages, told by their receipt handles, come back after so many seconds.
-
-        Raises:
-            ServiceError: they come back when the queue's visibility timeout ends.
-        """
+from bookings.use_cases.ports import Redelivery
+from bookings.use_cases.record import Recorder
 
 
 class RecordBatch:
@@ -42,7 +29,7 @@ class RecordBatch:
         """Returns the partial batch response: the messages that SQS must deliver again."""
         delayed: list[tuple[str, int]] = []
 
-        def record_message(record: SQSRecord) -> None:  # Powertools passes it by this name
+        def record_message(record: SQSRecord) -> None:  # Powertools passes it by keyword
             try:
                 if remaining_ms() < RESERVED_SECONDS * 1000:
                     raise ServiceUnavailable("no time left in this invocation")
@@ -77,5 +64,5 @@ class RecordBatch:
 
 
 def delay_seconds(receives: int) -> int:
-    """Returns how long a message stays away that has failed for the n-th time because a service is down."""
+    """Returns how long a message waits after a service failed for it the n-th time."""
     return min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS << min(receives - 1, 10))

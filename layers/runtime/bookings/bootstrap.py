@@ -14,41 +14,37 @@ from bookings.aws.queues import SQSHandlerQueues, SQSQueue, SQSRedelivery
 from bookings.clock import SystemClock
 from bookings.limits import ANNOUNCE_ATTEMPTS, ANNOUNCE_READ_SECONDS, TABLE_ATTEMPTS, TABLE_READ_SECONDS
 from bookings.observability import count
-from bookings.settings import BookingEventsSettings, BookingSettings, WebhookSettings
+from bookings.settings import BookingEventsSettings, BookingSettings, FanOut, WebhookSettings
 
 if TYPE_CHECKING:
-    from bookings.announce import Announcer
     from bookings.batch import RecordBatch
-    from bookings.receive import Receiver
+    from bookings.use_cases.announce import Announcer
+    from bookings.use_cases.receive import Receiver
 
 
 def receiver() -> Receiver:
     from bookings.aws.bus import EventBridgeBus
-    from bookings.aws.secret import SecretsManagerSecret
-    from bookings.live_secrets import LiveSecrets
-    from bookings.publish import Publisher
-    from bookings.receive import Receiver
-    from bookings.zoom.events import CANCELED, CREATED
+    from bookings.aws.secrets import SecretsManagerSecret
+    from bookings.use_cases.live_secrets import LiveSecrets
+    from bookings.use_cases.publish import Publisher
+    from bookings.use_cases.receive import Receiver
+    from bookings.use_cases.verify import Verifier
 
     settings = WebhookSettings.from_environment(os.environ)
     clock = SystemClock()
     # One attempt a call: after a failure the publisher decides, within the request's deadline.
     sqs = client("sqs")
-    queues = {
-        CREATED: SQSQueue(sqs, settings.booking_created_queue_url),
-        CANCELED: SQSQueue(sqs, settings.booking_canceled_queue_url),
-    }
+    bus = EventBridgeBus(client("events"), settings.event_bus_arn)
+    handler_queues = {event: SQSQueue(sqs, url) for event, url in settings.queue_urls().items()}
+    queues = SQSHandlerQueues(handler_queues, settings.event_bus_arn, clock)
     secret = SecretsManagerSecret(client("secretsmanager"), settings.zoom_secret_arn)
+    by_bus = settings.fan_out is FanOut.EVENT_BRIDGE
     return Receiver(
-        secrets=LiveSecrets(secret, clock, count),
-        publisher=Publisher(
-            bus=EventBridgeBus(client("events"), settings.event_bus_arn),
-            queues=SQSHandlerQueues(queues, settings.event_bus_arn, clock),
-            fan_out=settings.fan_out,
-            count=count,
-        ),
+        verifier=Verifier(LiveSecrets(secret, clock, count), settings.signature_tolerance_seconds, clock),
+        publisher=Publisher(bus, queues, count=count) if by_bus else Publisher(queues, bus, count=count),
+        handled_events=handler_queues.keys(),
+        bus=bus,
         quarantine=SQSQueue(sqs, settings.quarantine_queue_url),
-        tolerance_seconds=settings.signature_tolerance_seconds,
         clock=clock,
         count=count,
     )
@@ -57,7 +53,7 @@ def receiver() -> Receiver:
 def record_batch() -> RecordBatch:
     from bookings.aws.table import DynamoDBBookingStore
     from bookings.batch import RecordBatch
-    from bookings.record import Recorder
+    from bookings.use_cases.record import Recorder
 
     settings = BookingSettings.from_environment(os.environ)
     dynamodb = client("dynamodb", read_seconds=TABLE_READ_SECONDS, attempts=TABLE_ATTEMPTS)
@@ -76,9 +72,9 @@ def record_batch() -> RecordBatch:
 
 
 def announcer() -> Announcer:
-    from bookings.announce import Announcer
     from bookings.aws.bus import EventBridgeBus
     from bookings.aws.table import parse_change
+    from bookings.use_cases.announce import Announcer
 
     settings = BookingEventsSettings.from_environment(os.environ)
     events = client("events", read_seconds=ANNOUNCE_READ_SECONDS, attempts=ANNOUNCE_ATTEMPTS)

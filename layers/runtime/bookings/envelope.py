@@ -1,7 +1,7 @@
-"""The EventBridge event: built and parsed here, whichever way a message came.
+"""The EventBridge event, built and parsed.
 
-What goes to the bus becomes such an event there; what goes straight to a queue is written in the same shape,
-so that a handler sees no difference. Form: "Events structure", Amazon EventBridge user guide.
+EventBridge makes such an event of each entry. A message that goes straight to a queue has the same form, so a
+handler sees no difference. Source: "Events structure", Amazon EventBridge user guide.
 """
 
 import json
@@ -21,7 +21,7 @@ BOOKINGS = "bookings"
 """Source of the domain events."""
 
 CHECK_SUFFIX = ".check"
-"""Ends the source of everything about a test booking: our rules match it, subscribers' rules don't."""
+"""The end of a test booking's sources. Our rules match it, subscribers' rules don't."""
 
 CHECK_EVENT_ID_PREFIX = "bookings-check-"
 
@@ -30,7 +30,7 @@ _REQUEST_RESOURCE = "zoom-request/"
 
 
 class MalformedEnvelope(BookingsError):
-    """A queue message is no EventBridge event. The message says what is missing, never what stood there."""
+    """A queue message is no EventBridge event. The error names the missing part, never a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Envelope:
     """An event as it is published.
 
     Attributes:
-        detail: JSON text of an object; a delivery's is the body exactly as Zoom sent it.
-        request_id: Zoom's id of the delivery, for correlation only: it is not signed.
+        detail: the JSON text of an object. A delivery's is the body exactly as Zoom sent it.
+        request_id: Zoom's id of the delivery. It is not signed, so use it for correlation only.
     """
 
     source: str
@@ -52,7 +52,7 @@ class Envelope:
         return [_REQUEST_RESOURCE + self.request_id] if self.request_id else []
 
     def to_message(self, *, account: str, region: str, time: datetime) -> str:
-        """Returns the queue message EventBridge would make of this event."""
+        """Returns the queue message that EventBridge would make of this event."""
         head = json.dumps(
             {
                 "version": "0",
@@ -71,7 +71,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEnvelope:
-    """An event as a handler gets it."""
+    """An event as a handler receives it."""
 
     source: str
     detail_type: str
@@ -80,12 +80,12 @@ class ReceivedEnvelope:
 
 
 def source_for(source: str, event_id: str | None) -> str:
-    """Returns the source, or its twin for test bookings."""
+    """Returns the source, with the suffix for a test booking."""
     return source + CHECK_SUFFIX if (event_id or "").startswith(CHECK_EVENT_ID_PREFIX) else source
 
 
 def valid_request_id(text: str | None) -> str | None:
-    """Returns Zoom's request id if it has the expected shape, else nothing: the header is not signed."""
+    """Returns Zoom's request id if it has the expected form, else None. The header is not signed."""
     return text if text and _REQUEST_ID.fullmatch(text) else None
 
 

@@ -1,6 +1,6 @@
-"""The functions' settings: one class a function, one environment variable a field.
+"""The functions' settings: a class for each function, an environment variable for each field.
 
-A field `queue_url` is read from `QUEUE_URL`. The template sets each of them; a test compares the two.
+The field `queue_url` is read from `QUEUE_URL`. The template sets each variable, and a test compares the two.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from enum import StrEnum
 from typing import Self
 
 from bookings.errors import BookingsError
+from bookings.zoom.events import CANCELED, CREATED
 
 
 class SettingsError(BookingsError):
-    """A setting is missing or can't be read. The message names the variable, never its value."""
+    """A setting is missing or invalid. The message names the variable, never its value."""
 
 
 class FanOut(StrEnum):
-    """Where a verified delivery goes first; the other one is the fallback."""
+    """The primary destination of a verified delivery. The other one is the fallback."""
 
     EVENT_BRIDGE = "EventBridge"
     SQS = "SQS"
@@ -65,10 +66,14 @@ class WebhookSettings(_Settings):
     zoom_secret_arn: str
     signature_tolerance_seconds: int
 
+    def queue_urls(self) -> dict[str, str]:
+        """Returns the URL of the handler's queue for each event that has a handler."""
+        return {CREATED: self.booking_created_queue_url, CANCELED: self.booking_canceled_queue_url}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingSettings(_Settings):
-    """Of the two handlers, booking_created and booking_canceled."""
+    """Settings of the two handlers, booking_created and booking_canceled."""
 
     bookings_table_name: str
     booking_retention_days: int  # 0 keeps bookings for ever

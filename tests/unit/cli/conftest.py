@@ -17,7 +17,7 @@ from moto import mock_aws
 from typer.testing import CliRunner, Result
 
 from bookings.aws.table import build_item
-from bookings.booking import Booking, merge
+from bookings.domain.booking import Booking, merge
 from bookings.zoom.delivery import to_delivery
 from cli.main import app
 from tests import zoom_api

@@ -7,11 +7,11 @@ from typing import Any
 import boto3
 import pytest
 
-from bookings.announce import Announcer
 from bookings.aws.table import build_item, build_tombstone, parse_change
-from bookings.booking import Booking, Tombstone
-from bookings.domain_events import domain_event
-from bookings.services import RefusedByService, ServiceUnavailable
+from bookings.domain.booking import Booking, Tombstone
+from bookings.domain.events import domain_event
+from bookings.errors import RefusedByService, ServiceUnavailable
+from bookings.use_cases.announce import Announcer
 from cli import announce as announce_module
 from cli.announce import Announcement, publish
 

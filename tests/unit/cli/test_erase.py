@@ -9,10 +9,10 @@ import pytest
 
 import cli.erase
 from bookings.aws.table import DynamoDBBookingStore, parse_item
-from bookings.booking import Booking, Tombstone
 from bookings.clock import SystemClock
+from bookings.domain.booking import Booking, Tombstone
 from bookings.envelope import Envelope
-from bookings.record import Recorder
+from bookings.use_cases.record import Recorder
 from bookings.zoom.events import CREATED
 from cli.erase import erase_booking
 from cli.stack import find_stack

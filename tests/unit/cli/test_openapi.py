@@ -11,9 +11,9 @@ import yaml
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from bookings.answers import problem
-from bookings.field_errors import FieldError
-from bookings.receive import REQUEST_ID_HEADER, unavailable
+from bookings.errors import FieldError
+from bookings.use_cases.answers import problem
+from bookings.use_cases.receive import REQUEST_ID_HEADER, unavailable
 from bookings.zoom.challenge import answer_challenge
 from bookings.zoom.events import CANCELED, CREATED
 from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bookings.booking import Booking, merge
+from bookings.domain.booking import Booking, merge
 from bookings.zoom.delivery import to_delivery
 
 from ... import canaries, samples, zoom_api

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from bookings.booking import booking_id_of
+from bookings.domain.booking import booking_id_of
 from bookings.zoom.signature import check_form, verify
 from cli import posting, zoom_log
 from cli.zoom_log import MAX_PAGES

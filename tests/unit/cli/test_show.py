@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from bookings.booking import Booking, Kind
+from bookings.domain.booking import Booking, Kind
 
 from .conftest import EVENTS, REQUEST_ID, STACK_NAME, Deployed, Local, booked, bookings
 
@@ -190,9 +190,10 @@ def test_a_person_sees_the_deliveries_too(deployed: Deployed) -> None:
 def test_a_delivery_whose_body_was_given_up_is_said_to_be(deployed: Deployed) -> None:
     booking = booked(STORY[0])
     kept = {
-        kind: dataclasses.replace(event, body=None, request_id=None) for kind, event in booking.kept.items()
+        kind: dataclasses.replace(event, body=None, request_id=None)
+        for kind, event in booking.deliveries.items()
     }
-    deployed.put(dataclasses.replace(booking, kept=kept))
+    deployed.put(dataclasses.replace(booking, deliveries=kept))
 
     lines = shown_lines(MAYAS_ID, "--events", *STACK)
 

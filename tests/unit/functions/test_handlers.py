@@ -9,12 +9,11 @@ import pytest
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 
 from bookings import bootstrap
-from bookings.announce import Announced
 from bookings.counts import Count
-from bookings.errors import UnexpectedError
+from bookings.errors import ServiceUnavailable, UnexpectedError
 from bookings.observability import count
-from bookings.services import ServiceUnavailable
 from bookings.settings import SettingsError
+from bookings.use_cases.announce import Announced
 from tests.cold_start import REFUSES_CONNECTIONS, SETTINGS, load_app
 from tests.printed import Printed
 

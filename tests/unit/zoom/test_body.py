@@ -11,8 +11,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bookings.limits import MAX_NESTING
 from bookings.zoom import body as module
-from bookings.zoom.body import MAX_NESTING, BodyError, canonical_json, digest, parse_body
+from bookings.zoom.body import BodyError, canonical_json, digest, parse_body
 from bookings.zoom.events import CREATED
 from tests.hostile.garbage import draw_garbage, known_garbage
 from tests.samples import canceled, created, raw, sample
@@ -125,7 +126,7 @@ def walked_through(raw: bytes) -> dict[str, Any]:
     try:
         value = json.loads(
             raw.decode("utf-8"),
-            object_pairs_hook=module._object,
+            object_pairs_hook=module._unique_names,
             parse_int=module._integer,
             parse_float=module._float,
             parse_constant=module._refuse_constant,

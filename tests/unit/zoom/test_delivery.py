@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from bookings.booking import Kind, booking_id_of
+from bookings.domain.booking import Kind, booking_id_of
+from bookings.limits import MAX_EVENT_ID_BYTES
 from bookings.zoom import events
 from bookings.zoom.body import canonical_json, digest
 from bookings.zoom.delivery import (
-    MAX_EVENT_ID_BYTES,
     NoEventId,
     details_of,
-    details_of_kept,
+    details_of_stored,
     event_id_of,
     event_time_of,
     identify,
@@ -342,7 +342,7 @@ def test_the_kept_body_tells_the_same_details_as_the_delivery(changes: dict[str,
     before = copy.deepcopy(body)
     event = to_delivery(body).event
     assert event.body
-    assert details_of_kept(event.body) == event.details
+    assert details_of_stored(event.body) == event.details
     assert body == before
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AfterValidator, BaseModel, ValidationError
 
-from bookings.field_errors import FieldError
+from bookings.errors import FieldError
 from bookings.zoom import events
 from bookings.zoom.events import (
     CANCELED,

@@ -6,15 +6,13 @@ from typing import Any
 from bookings.aws.clients import call, translated_errors
 from bookings.clock import Deadline
 from bookings.envelope import Envelope
-from bookings.services import RefusedByService, ServiceError, ServiceUnavailable
+from bookings.errors import RefusedByService, ServiceError, ServiceUnavailable
+from bookings.limits import PUT_EVENTS_BYTES, PUT_EVENTS_ENTRIES
 
 _SERVICE = "EventBridge"
+_ENTRY_OVERHEAD_BYTES = 200  # of an entry, beside detail and resources
 
-MAX_ENTRIES = 10
-MAX_ENTRY_BYTES = 1_000_000  # of all entries of a call together; EventBridge's limit is 1 MB
-_ENTRY_OVERHEAD_BYTES = 200  # for what is not the detail, and the resources
-
-# Codes of a failed entry that say: this event will never be taken.
+# Codes of a failed entry that a retry fails with again.
 _REFUSED_ENTRY = {"InvalidArgument", "MalformedDetail", "SerializationException", "ValidationException"}
 
 
@@ -42,14 +40,14 @@ class EventBridgeBus:
     def _put(
         self, envelopes: Sequence[Envelope], deadline: Deadline | None = None
     ) -> list[ServiceError | None]:
-        if len(envelopes) == 1 and _size(envelopes[0]) > MAX_ENTRY_BYTES:
-            return [RefusedByService(f"{_SERVICE}: over {MAX_ENTRY_BYTES:,} bytes")]
+        if len(envelopes) == 1 and _size(envelopes[0]) > PUT_EVENTS_BYTES:
+            return [RefusedByService(f"{_SERVICE}: over {PUT_EVENTS_BYTES:,} bytes")]
         try:
             with translated_errors(_SERVICE):
                 entries = [self._entry(envelope) for envelope in envelopes]
                 answer = call(self._client.put_events, deadline, Entries=entries)
         except RefusedByService as error:
-            # Refused as a whole, for one or for some of them: each by itself, to find which.
+            # The call is refused as a whole. Publish each event by itself to find the bad ones.
             if len(envelopes) == 1:
                 return [error]
             return self._put_each([envelope] for envelope in envelopes)
@@ -68,7 +66,7 @@ class EventBridgeBus:
 
 
 def _error_of(entry: dict[str, Any]) -> ServiceError | None:
-    """Returns the error of one result entry: PutEvents answers 200 even where none was taken."""
+    """Returns the error of one result entry. PutEvents answers 200 even if every entry failed."""
     if entry.get("EventId"):
         return None
     code = str(entry.get("ErrorCode", "unknown"))
@@ -82,16 +80,15 @@ def _size(envelope: Envelope) -> int:
 
 
 def _split(envelopes: Sequence[Envelope]) -> Iterator[list[Envelope]]:
-    """Yields what goes into one call each, in order: not too many, not too large, and of one source.
+    """Yields the envelopes of each call, in order: within the limits, and of one source.
 
-    The role's condition on `events:source` is then about one value; what IAM makes of several in one call is
-    not said.
+    The role has a condition on `events:source`. IAM's rule for several sources in one call is undocumented.
     """
     call: list[Envelope] = []
     size = 0
     for envelope in envelopes:
         more = _size(envelope)
-        full = len(call) == MAX_ENTRIES or size + more > MAX_ENTRY_BYTES
+        full = len(call) == PUT_EVENTS_ENTRIES or size + more > PUT_EVENTS_BYTES
         if call and (full or envelope.source != call[0].source):
             yield call
             call, size = [], 0

@@ -10,8 +10,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, ParamValidationError
 
 from bookings.clock import Deadline
+from bookings.errors import RefusedByService, ServiceUnavailable
 from bookings.limits import CALL_SECONDS, CONNECT_SECONDS, READ_SECONDS
-from bookings.services import RefusedByService, ServiceUnavailable
 
 # The request itself is wrong: a retry fails again.
 _REQUEST_ERRORS = {
@@ -27,7 +27,7 @@ _REQUEST_ERRORS = {
 _CODE = re.compile(r"[A-Za-z0-9._#-]{1,128}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,128}")
 # IAM: "User: … is not authorized to perform: events:PutEvents on resource: …". KMS words it alike.
-_DENIED_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]{1,64}:[A-Za-z]{1,64})\b")
+_DENIED_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]{1,64}:[A-Za-z]{1,64})(?=\s|$)")
 
 
 def client(service: str, *, read_seconds: float = READ_SECONDS, attempts: int = 1) -> Any:

@@ -10,37 +10,47 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeSerializer
 
-from bookings.announce import Change, StreamRecord
 from bookings.aws.clients import call, translated_errors
-from bookings.booking import Booking, Details, KeptEvent, Kind, Status, Tombstone
-from bookings.domain_events import Snapshot
-from bookings.record import BookingTooLarge, RevisionConflict
-from bookings.zoom.delivery import details_of_kept
+from bookings.domain.booking import (
+    PUBLIC_FIELDS,
+    Booking,
+    Details,
+    Kind,
+    Status,
+    StoredDelivery,
+    Tombstone,
+)
+from bookings.domain.events import Snapshot
+from bookings.limits import ATTRIBUTE_NAME_BYTES, INT64_MAX, INT64_MIN, ITEM_BYTES, KEY_BYTES
+from bookings.use_cases.announce import Change, StreamRecord
+from bookings.use_cases.ports import BookingTooLarge, RevisionConflict
+from bookings.zoom.delivery import details_of_stored
 
 _SERVICE = "DynamoDB"
-
-MAX_ITEM_BYTES = 380 * 1024  # DynamoDB's limit is 400 KB; what is between them is for how it counts
-MAX_KEY_BYTES = 2048  # of a partition key, an index's too
-MAX_NAME_BYTES = 65_535  # of an attribute, a map's too; at least one
-
-_NOT_PUBLIC = {"zoom_events", "revision", "expires_at", "erased_until"}
 
 # DynamoDB's numbers go down to 10^-130. It writes a large one with all its zeros, and boto3 refuses to read
 # more than 38 digits. Only a field that Zoom may add could hold such a number.
 _SMALLEST, _BEYOND = 1e-129, 1e38
 
-# EventBridge refuses an integer of more than 64 bits, so what was a float stays one.
-_INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
-
 _serialize = TypeSerializer().serialize
 
 
 class DynamoDBBookingStore:
-    """Writes bookings; reads only what a refused write gives back."""
+    """Reads and writes bookings."""
 
     def __init__(self, client: Any, table_name: str) -> None:
         self._client = client
         self._table_name = table_name
+
+    def load(self, booking_id: str) -> Booking | Tombstone | None:
+        with translated_errors(_SERVICE):
+            answer = call(
+                self._client.get_item,
+                TableName=self._table_name,
+                Key={"booking_id": {"S": booking_id}},
+                ConsistentRead=True,
+            )
+        return parse_item(answer["Item"]) if "Item" in answer else None
 
     def save(self, booking: Booking, *, replacing: int | None, expires_at: int | None) -> int:
         item, given_up = _fitting_item(booking, expires_at)
@@ -67,7 +77,7 @@ class DynamoDBBookingStore:
 
 
 def build_item(booking: Booking, expires_at: int | None) -> dict[str, Any]:
-    """Returns the item of a booking in attribute-value form. What is absent has no attribute."""
+    """Returns the item of a booking in attribute-value form. An absent value has no attribute."""
     values = booking.public_fields() | {
         "revision": booking.revision,
         "zoom_events": {
@@ -82,20 +92,20 @@ def build_item(booking: Booking, expires_at: int | None) -> dict[str, Any]:
                 )
                 if value is not None
             }
-            for kind, event in booking.kept.items()
+            for kind, event in booking.deliveries.items()
         },
     }
     if expires_at is not None:
         values["expires_at"] = expires_at
     if booking.erased_until is not None:
         values["erased_until"] = booking.erased_until
-    if len(values.get("host_user_id", "").encode()) > MAX_KEY_BYTES:
-        del values["host_user_id"]  # as a key of the index it would make the whole item refused
+    if len(values.get("host_user_id", "").encode()) > KEY_BYTES:
+        del values["host_user_id"]  # DynamoDB would refuse the item for a longer key of its index
     return {name: _serialize(_storable(value)) for name, value in values.items()}
 
 
 def build_tombstone(tombstone: Tombstone) -> dict[str, Any]:
-    """Returns the item that an erased booking leaves, in attribute-value form."""
+    """Returns the item of an erased booking, in attribute-value form."""
     values = {
         "booking_id": tombstone.booking_id,
         "revision": tombstone.revision,
@@ -105,7 +115,7 @@ def build_tombstone(tombstone: Tombstone) -> dict[str, Any]:
 
 
 def parse_item(item: Mapping[str, Any]) -> Booking | Tombstone:
-    """Returns what an item in attribute-value form says."""
+    """Returns the booking or tombstone in an item in attribute-value form."""
     values = {name: _plain(value) for name, value in item.items()}
     if "erased_at" in values:
         return Tombstone(
@@ -117,8 +127,8 @@ def parse_item(item: Mapping[str, Any]) -> Booking | Tombstone:
         status=Status(values["status"]),
         rescheduled=values["rescheduled"],
         details=Details(**{name: values[name] for name in names if name in values}),
-        kept=MappingProxyType(
-            {Kind(kind): _kept_event(kept) for kind, kept in values["zoom_events"].items()}
+        deliveries=MappingProxyType(
+            {Kind(kind): _stored_delivery(stored) for kind, stored in values["zoom_events"].items()}
         ),
         revision=values["revision"],
         erased_until=values.get("erased_until"),
@@ -126,7 +136,7 @@ def parse_item(item: Mapping[str, Any]) -> Booking | Tombstone:
 
 
 def parse_change(record: StreamRecord) -> Change:
-    """Returns the change in a record of the table's stream, as Lambda hands it over."""
+    """Returns the change in a record of the table's stream, as Lambda passes it."""
     images = record["dynamodb"]
     return Change(_snapshot(images.get("OldImage")), _snapshot(images.get("NewImage")))
 
@@ -137,32 +147,32 @@ def item_size(item: Mapping[str, Any]) -> int:
 
 
 def _fitting_item(booking: Booking, expires_at: int | None) -> tuple[dict[str, Any], int]:
-    """Returns the item, and how many kept bodies it gave up, the oldest first."""
+    """Returns the item, and the number of stored bodies that it gave up, the oldest first."""
     for given_up, smaller in enumerate(_giving_up_bodies(booking)):
         item = build_item(smaller, expires_at)
-        if item_size(item) <= MAX_ITEM_BYTES:
+        if item_size(item) <= ITEM_BYTES:
             return item, given_up
     raise BookingTooLarge
 
 
 def _giving_up_bodies(booking: Booking) -> Iterator[Booking]:
     yield booking
-    kept = dict(booking.kept)
-    for kind, event in sorted(booking.kept.items(), key=lambda entry: entry[1].order):
+    smaller = dict(booking.deliveries)
+    for kind, event in sorted(booking.deliveries.items(), key=lambda entry: entry[1].order):
         if event.body is not None:
-            kept[kind] = dataclasses.replace(event, body=None)
-            yield dataclasses.replace(booking, kept=dict(kept))
+            smaller[kind] = dataclasses.replace(event, body=None)
+            yield dataclasses.replace(booking, deliveries=dict(smaller))
 
 
-def _kept_event(kept: dict[str, Any]) -> KeptEvent:
-    body = zlib.decompress(kept["body"]) if "body" in kept else None
-    return KeptEvent(
-        event_time=kept["event_time"],
-        digest=kept["digest"],
-        rescheduled=kept["rescheduled"],
-        request_id=kept.get("request_id"),
+def _stored_delivery(values: dict[str, Any]) -> StoredDelivery:
+    body = zlib.decompress(values["body"]) if "body" in values else None
+    return StoredDelivery(
+        event_time=values["event_time"],
+        digest=values["digest"],
+        rescheduled=values["rescheduled"],
+        request_id=values.get("request_id"),
         body=body,
-        details=None if body is None else details_of_kept(body),
+        details=None if body is None else details_of_stored(body),
     )
 
 
@@ -170,20 +180,24 @@ def _snapshot(image: Mapping[str, Any] | None) -> Snapshot | None:
     if image is None or "erased_at" in image:
         return None
     return Snapshot(
-        fields={name: _plain(value) for name, value in image.items() if name not in _NOT_PUBLIC},
+        fields={name: _plain(value) for name, value in image.items() if name in PUBLIC_FIELDS},
         revision=int(image["revision"]["N"]),
-        digests={Kind(kind): kept["M"]["digest"]["S"] for kind, kept in image["zoom_events"]["M"].items()},
+        digests={
+            Kind(kind): delivery["M"]["digest"]["S"] for kind, delivery in image["zoom_events"]["M"].items()
+        },
     )
 
 
 def _storable(value: Any) -> Any:
     """Returns a value that DynamoDB takes: a float as a decimal, or as text if a decimal can't hold it.
 
-    A name that DynamoDB refuses is left out of its map. The kept body has it.
+    A name that DynamoDB refuses is left out of its map. The stored body has it.
     """
     if isinstance(value, dict):
         return {
-            name: _storable(item) for name, item in value.items() if 0 < len(name.encode()) <= MAX_NAME_BYTES
+            name: _storable(item)
+            for name, item in value.items()
+            if 0 < len(name.encode()) <= ATTRIBUTE_NAME_BYTES
         }
     if isinstance(value, list):
         return [_storable(item) for item in value]
@@ -194,10 +208,10 @@ def _storable(value: Any) -> Any:
 
 
 def _plain(value: Mapping[str, Any]) -> Any:
-    """Returns a value as JSON has it, from its attribute-value form.
+    """Returns the JSON value of an attribute value.
 
-    boto3's deserializer fails on a number of more than 38 digits, its zeros included (boto/boto3 issue 2500),
-    and on the base64 of a stream's binary values.
+    boto3's deserializer fails on a number of more than 38 digits, zeros included (boto/boto3 issue 2500). It
+    also fails on the base64 of a stream's binary values.
     """
     ((kind, content),) = value.items()
     match kind:
@@ -207,7 +221,7 @@ def _plain(value: Mapping[str, Any]) -> Any:
             return [_plain(item) for item in content]
         case "N":
             number = Decimal(content)
-            whole = _INT64_MIN <= number <= _INT64_MAX and number == number.to_integral_value()
+            whole = INT64_MIN <= number <= INT64_MAX and number == number.to_integral_value()
             return int(number) if whole else float(number)
         case "B":
             # Base64 in a stream's record, bytes in an answer that boto3 read.

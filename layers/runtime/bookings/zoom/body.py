@@ -1,4 +1,4 @@
-"""The body of a delivery: JSON that every service on its way can carry, or a clear refusal."""
+"""Reads the body of a delivery: JSON that every service on its way accepts, or a clear refusal."""
 
 import hashlib
 import json
@@ -8,17 +8,13 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from bookings.errors import BookingsError
+from bookings.limits import INT64_MAX, INT64_MIN, MAX_NESTING
 
-# EventBridge takes 64-bit integers only.
-INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 _LONGEST_INT64 = len(str(INT64_MIN))  # characters
-
-# DynamoDB nests maps and lists 32 deep; a location stands five levels deep in a body and one deep in an item.
-MAX_NESTING = 32
 _TOO_DEEP = f"the body is nested more than {MAX_NESTING} levels deep"
 
-# What an SQS message can't hold, beside the surrogates: control characters other than tab, LF and CR, and
-# U+FFFE, U+FFFF. EventBridge may write an escaped character out on its way to a queue.
+# SQS refuses these: control characters other than tab, LF and CR, surrogates, U+FFFE and U+FFFF. EventBridge
+# may unescape a character on the way to a queue.
 _REFUSED_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 # The escapes that can stand for one of these, and some that don't. As JSON has no raw control characters and
@@ -28,16 +24,15 @@ _SUSPECT_BYTES = b"\xef\xbf"
 
 
 class BodyError(BookingsError):
-    """A body is not JSON as a delivery must be. The message says what is wrong, never what stood there."""
+    """A body is no valid JSON of a delivery. The message names the rule, never the value."""
 
 
 def parse_body(raw: bytes) -> dict[str, Any]:
     """Returns the object in a delivery's raw body.
 
     Raises:
-        BodyError: not UTF-8, not JSON, not an object, a name twice in one object, nested more than
-            `MAX_NESTING` deep, a number that is not finite or an integer beyond 64 bits, or a character
-            that a queue refuses.
+        BodyError: the body is not UTF-8, not JSON or not an object. Or it has a repeated name, too many
+            levels, a number that is too large or not finite, or a character that SQS refuses.
     """
     try:
         text = raw.decode()
@@ -61,7 +56,7 @@ def parse_body(raw: bytes) -> dict[str, Any]:
 
 
 def canonical_json(value: Any) -> bytes:
-    """Returns one form for all ways to write the same JSON value: sorted names, no white space, UTF-8.
+    """Returns the canonical JSON of a value: sorted names, no white space, UTF-8.
 
     A number that is whole is written as an integer: `1.0`, `1e0` and `1` are the same to JSON.
     """
@@ -75,7 +70,7 @@ def digest(canonical: bytes) -> str:
     return hashlib.sha256(canonical).hexdigest()
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
         raise BodyError("the body has a name twice in one object")
@@ -102,7 +97,7 @@ def _refuse_constant(_name: str) -> NoReturn:
 
 # Made once: `json.loads` makes one for each call that it is given hooks.
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_object,
+    object_pairs_hook=_unique_names,
     parse_int=_integer,
     parse_float=_float,
     parse_constant=_refuse_constant,

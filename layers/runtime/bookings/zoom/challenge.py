@@ -1,6 +1,6 @@
 """Zoom's URL validation: a challenge that only the holder of the secret token can answer.
 
-Zoom sends it when the URL is saved and every 72 hours after. It is signed like every event.
+Zoom sends it when the URL is saved, and every 72 hours. It is signed like every event.
 """
 
 import re
@@ -16,7 +16,7 @@ _PLAIN_TOKEN = re.compile(r"[A-Za-z0-9_.~+/=-]{1,256}")
 
 
 class ChallengeRefused(BookingsError):
-    """The challenge's token has not the form of a token; nothing was signed."""
+    """The challenge's token has the wrong form. Nothing was signed."""
 
 
 def answer_challenge(body: dict[str, Any], secret: str) -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""Zoom Scheduler's two events as models, field by field as Zoom's reference describes them.
+"""The models of Zoom Scheduler's two events, field by field as in Zoom's reference.
 
-Required is only what the reference requires. Every other field may be missing, null or an empty string, and
-then reads as None (a text's "" stays ""). Fields and enum values that the reference doesn't know are accepted
-and kept: Zoom adds some every year. Lone surrogates pass; they concern the whole body, unknown fields too.
+Only the fields that the reference requires are required. Any other may be missing, null or an empty string,
+and reads as None then (an empty text stays ""). Unknown fields and enum values are accepted: Zoom adds some
+every year. `body` refuses lone surrogates, for the whole body.
 
 Source: "Scheduler" in Zoom's webhook reference, API version 1.0.0, read on 2026-11-22.
 """
@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
-from bookings.errors import BookingsError
-from bookings.field_errors import FieldError
+from bookings.errors import BookingsError, FieldError
+from bookings.limits import INT64_MAX, INT64_MIN, MAX_VALIDATION_ERRORS
 
+SCHEDULER_PREFIX = "scheduler."
 CREATED = "scheduler.scheduled_event_created"
 CANCELED = "scheduler.scheduled_event_canceled"
 
@@ -31,11 +32,9 @@ LOCATION_KINDS = (
 STATUSES = ("confirmed", "cancelled")  # Zoom's spelling
 CANCELER_TYPES = ("host", "invitee")
 
-MAX_ERRORS = 1000  # of one body
-
 
 def _whole(value: object) -> object:
-    """JSON has one kind of number: 1.0 is the integer 1."""
+    """Reads 1.0 as the integer 1: JSON has one kind of number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -44,18 +43,17 @@ def _blank_as_none(value: object) -> object:
 
 
 def _open_enum(values: Iterable[str]) -> WithJsonSchema:
-    """Says which values are known, and that another string is welcome all the same."""
+    """Documents the known values. Any other string is valid too."""
     return WithJsonSchema({"anyOf": [{"type": "string", "enum": list(values)}, {"type": "string"}]})
 
 
-# The bounds are int64's, the width that Zoom promises and that EventBridge refuses to exceed.
 _Integer = Annotated[
-    int, Field(ge=-(2**63), le=2**63 - 1), BeforeValidator(_whole), WithJsonSchema({"type": "integer"})
+    int, Field(ge=INT64_MIN, le=INT64_MAX), BeforeValidator(_whole), WithJsonSchema({"type": "integer"})
 ]
 _Int64 = Annotated[_Integer, WithJsonSchema({"type": "integer", "format": "int64"})]
 _Timestamp = Annotated[
     int,
-    Field(ge=0, le=2**63 - 1),
+    Field(ge=0, le=INT64_MAX),
     BeforeValidator(_whole),
     WithJsonSchema({"type": "integer", "format": "int64", "minimum": 0}),
 ]
@@ -233,7 +231,7 @@ class InvalidEvent(BookingsError):
 
     Attributes:
         errors: each wrong field and the rule it breaks, never the value: that may be personal data. A body
-            with more than `MAX_ERRORS` has one error that says how many: a list would take too long.
+            with more than `MAX_VALIDATION_ERRORS` has one error with their number: a list takes too long.
     """
 
     def __init__(self, errors: list[FieldError]) -> None:
@@ -261,7 +259,7 @@ def parse_event(body: Mapping[str, Any]) -> ScheduledEventCreated | ScheduledEve
 
 
 def _field_errors(error: ValidationError) -> list[FieldError]:
-    if error.error_count() > MAX_ERRORS:
+    if error.error_count() > MAX_VALIDATION_ERRORS:
         return [{"field": "", "message": f"breaks the rules at {error.error_count()} places"}]
     return [
         {"field": _path(found["loc"]), "message": _RULES.get(found["type"], "is not valid")}

@@ -19,15 +19,15 @@ _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 
 
 class SignatureError(BookingsError):
-    """A request can't be shown to come from Zoom. It is refused; nothing of it may be used."""
+    """The request is not proven to come from Zoom. Refuse it, and use nothing of it."""
 
 
 class SignatureMissing(SignatureError):
-    """The signature or the timestamp is not there."""
+    """The signature or the timestamp is missing."""
 
 
 class SignatureMalformed(SignatureError):
-    """The signature or the timestamp has not the form that Zoom gives it."""
+    """The signature or the timestamp has the wrong form."""
 
 
 class TimestampOutsideWindow(SignatureError):
@@ -51,7 +51,7 @@ def hash_token(secret: str, plain_token: str) -> str:
 def check_form(
     signature: str | None, timestamp: str | None, now: datetime, tolerance_seconds: int
 ) -> tuple[str, str]:
-    """Returns signature and timestamp, refusing what no secret could make acceptable; costs no HMAC.
+    """Returns signature and timestamp if their form and time are right. Computes no HMAC.
 
     Raises:
         SignatureMissing, SignatureMalformed, TimestampOutsideWindow: answer 401.
@@ -68,10 +68,11 @@ def check_form(
 
 
 def verify(secrets: Iterable[str], signature: str, timestamp: str, body: bytes) -> str:
-    """Returns the secret that signed the request, in constant time for each secret.
+    """Returns the secret that signed the request. Constant time for each secret.
 
-    Takes a signature and a timestamp that passed `check_form`, and the body's raw bytes: Zoom mixes
-    UTF-8 with escapes, so a body that was parsed and written again does not verify.
+    Args:
+        signature, timestamp: as `check_form` returned them.
+        body: the raw bytes. A body that was parsed and written again does not verify.
 
     Raises:
         SignatureMismatch: none of the secrets signed it.

@@ -1,4 +1,4 @@
-"""What is made of a SAM template so that the emulator takes it."""
+"""How a SAM template is fitted to the emulator."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from cli.local import template as fitting
-from cli.local.stack import TEMPLATE
-from cli.local.template import Fitted, LeftOut, TemplateError
+from local import template as fitting
+from local.stack import TEMPLATE
+from local.template import LeftOut, Template, TemplateError
 
 KNOWN_TYPES = frozenset(
     {
@@ -54,20 +54,19 @@ Resources:
     Type: AWS::DynamoDB::Table
     DependsOn: [Archive, Bus]
     Properties:
-      TimeToLiveSpecification: {AttributeName: expires_at, Enabled: true}
-      PointInTimeRecoverySpecification: {PointInTimeRecoveryEnabled: true}
+      BillingMode: PAY_PER_REQUEST
   Layer:
     Type: AWS::Serverless::LayerVersion
     Properties: {ContentUri: layer}
   Api:
     Type: AWS::Serverless::HttpApi
-  Door:
+  Function:
     Type: AWS::Serverless::Function
     Properties:
-      CodeUri: door
+      CodeUri: folder
       Handler: app.handler
       Runtime: python3.13
-      Role: arn:aws:iam::123456789012:role/door
+      Role: arn:aws:iam::123456789012:role/function
       Events:
         Post: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: POST, Path: /webhooks/zoom}}
 Outputs:
@@ -93,9 +92,9 @@ class Uploads:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    (tmp_path / "door" / "__pycache__").mkdir(parents=True)
-    (tmp_path / "door" / "app.py").write_text("def handler(event, context): return None\n")
-    (tmp_path / "door" / "__pycache__" / "app.pyc").write_bytes(b"stale")
+    (tmp_path / "folder" / "__pycache__").mkdir(parents=True)
+    (tmp_path / "folder" / "app.py").write_text("def handler(event, context): return None\n")
+    (tmp_path / "folder" / "__pycache__" / "app.pyc").write_bytes(b"stale")
     path = tmp_path / "template.yaml"
     path.write_text(SMALL)
     return path
@@ -107,34 +106,39 @@ def uploads() -> Uploads:
 
 
 @pytest.fixture
-def fitted(small: Path, uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> Fitted:
+def fitted(small: Path, uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> tuple[Template, list[LeftOut]]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")  # SAM asks for it
     return fitting.fit(small, uploads, KNOWN_TYPES)
+
+
+@pytest.fixture
+def template(fitted: tuple[Template, list[LeftOut]]) -> Template:
+    return fitted[0]
 
 
 def of_type(template: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [resource["Properties"] for resource in template["Resources"].values() if resource["Type"] == kind]
 
 
-def test_a_route_of_the_openapi_body_becomes_an_integration_and_a_route(fitted: Fitted) -> None:
-    (route,) = of_type(fitted.template, "AWS::ApiGatewayV2::Route")
-    (integration,) = of_type(fitted.template, "AWS::ApiGatewayV2::Integration")
+def test_openapi_path_becomes_integration_and_route(template: Template) -> None:
+    (route,) = of_type(template, "AWS::ApiGatewayV2::Route")
+    (integration,) = of_type(template, "AWS::ApiGatewayV2::Integration")
     assert route["RouteKey"] == "POST /webhooks/zoom"
     assert route["Target"] == {"Fn::Join": ["/", ["integrations", {"Ref": "ApiIntegration0"}]]}
-    assert integration["IntegrationUri"] == {"Fn::GetAtt": ["Door", "Arn"]}
+    assert integration["IntegrationUri"] == {"Fn::GetAtt": ["Function", "Arn"]}
     assert integration["PayloadFormatVersion"] == "2.0"
-    assert "Body" not in fitted.template["Resources"]["Api"]["Properties"]
+    assert "Body" not in template["Resources"]["Api"]["Properties"]
 
 
-def test_a_route_that_leads_to_no_function_is_refused() -> None:
+def test_route_without_function_is_refused() -> None:
     body = {"paths": {"/x": {"get": {"x-amazon-apigateway-integration": {"uri": "https://example.com"}}}}}
     template = {"Resources": {"Api": {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Body": body}}}}
     with pytest.raises(TemplateError, match=r"leads to no function.*example\.com"):
         fitting.expand_routes(template)
 
 
-def test_the_default_route_and_the_any_method_keep_their_meaning() -> None:
-    operation = {"x-amazon-apigateway-integration": {"uri": {"Fn::Sub": "arn:…/${Door.Arn}/invocations"}}}
+def test_default_route_and_any_method_are_translated() -> None:
+    operation = {"x-amazon-apigateway-integration": {"uri": {"Fn::Sub": "arn:…/${Function.Arn}/invocations"}}}
     paths = {
         "/$default": {"x-amazon-apigateway-any-method": operation},
         "/a": {"x-amazon-apigateway-any-method": operation},
@@ -149,7 +153,7 @@ def test_the_default_route_and_the_any_method_keep_their_meaning() -> None:
     ]
 
 
-def test_an_alarm_that_computes_watches_its_first_metric_here() -> None:
+def test_alarm_with_metric_math_watches_its_first_metric() -> None:
     metric = {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent", "Dimensions": []}
     computed = {
         "Threshold": 1,
@@ -165,7 +169,7 @@ def test_an_alarm_that_computes_watches_its_first_metric_here() -> None:
             "Plain": {"Type": "AWS::CloudWatch::Alarm", "Properties": dict(plain)},
         }
     }
-    fitting.plain_alarms(template)
+    fitting.simplify_alarms(template)
     alarms = {name: each["Properties"] for name, each in template["Resources"].items()}
     assert alarms == {
         "Computes": metric | {"Threshold": 1, "Period": 3600, "Statistic": "Sum"},
@@ -173,23 +177,23 @@ def test_an_alarm_that_computes_watches_its_first_metric_here() -> None:
     }
 
 
-def test_a_type_unknown_to_the_emulator_is_left_out_and_told_with_the_reason(fitted: Fitted) -> None:
-    (left_out,) = fitted.left_out
+def test_unknown_type_is_left_out_with_the_reason(fitted: tuple[Template, list[LeftOut]]) -> None:
+    template, (left_out,) = fitted
     assert (left_out.logical_id, left_out.type) == ("Archive", "AWS::Events::Archive")
     assert "nothing can be replayed" in left_out.reason
-    assert "Archive" not in fitted.template["Resources"]
+    assert "Archive" not in template["Resources"]
 
 
-def test_what_names_a_resource_that_is_left_out_no_longer_does(fitted: Fitted) -> None:
-    assert fitted.template["Resources"]["Table"]["DependsOn"] == ["Bus"]
-    assert list(fitted.template["Outputs"]) == ["BusName"]
+def test_dependencies_and_outputs_of_left_out_resources_go(template: Template) -> None:
+    assert template["Resources"]["Table"]["DependsOn"] == ["Bus"]
+    assert list(template["Outputs"]) == ["BusName"]
 
 
-def test_an_unknown_type_without_a_reason_of_its_own_is_told_too() -> None:
+def test_any_other_unknown_type_has_a_general_reason() -> None:
     template = {"Resources": {"Map": {"Type": "AWS::Location::Map", "Properties": {}}}}
-    assert fitting.leave_out_unknown(template, KNOWN_TYPES) == (
+    assert fitting.leave_out_unknown(template, KNOWN_TYPES) == [
         LeftOut("Map", "AWS::Location::Map", "the emulator's CloudFormation doesn't know this type"),
-    )
+    ]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +206,7 @@ def test_an_unknown_type_without_a_reason_of_its_own_is_told_too() -> None:
     ],
     ids=["Ref", "GetAtt", "GetAtt with a dot", "Sub"],
 )
-def test_a_resource_that_needs_one_that_is_left_out_is_an_error_naming_both(
+def test_reference_to_left_out_resource_names_both(
     reference: dict[str, Any],
 ) -> None:
     template = {
@@ -225,9 +229,7 @@ def test_a_resource_that_needs_one_that_is_left_out_is_an_error_naming_both(
     ids=["Ref", "GetAtt", "Sub"],
 )
 @pytest.mark.parametrize("section", ["Resources", "Outputs"])
-def test_a_name_that_the_template_does_not_have_is_an_error_naming_both(
-    section: str, reference: dict[str, Any]
-) -> None:
+def test_reference_to_missing_name_names_both(section: str, reference: dict[str, Any]) -> None:
     template: fitting.Template = {"Resources": {}, "Outputs": {}}
     template[section]["Here"] = {"Type": "AWS::Events::Rule", "Value": reference}
     message = r"^Here refers to Nowhere, which is neither a resource nor a parameter of the template$"
@@ -235,45 +237,38 @@ def test_a_name_that_the_template_does_not_have_is_an_error_naming_both(
         fitting.check_references(template)
 
 
-def test_a_slip_in_a_name_is_told_before_anything_is_deployed(small: Path, uploads: Uploads) -> None:
+def test_misspelled_name_is_an_error_before_deployment(small: Path, uploads: Uploads) -> None:
     small.write_text(SMALL.replace("!GetAtt Bus.Arn", "!GetAtt Bsu.Arn"))
     with pytest.raises(TemplateError, match=r"^Archive refers to Bsu,"):
         fitting.fit(small, uploads, KNOWN_TYPES)
 
 
-def test_parameters_pseudo_parameters_and_the_own_names_of_a_sub_are_there() -> None:
+def test_parameters_and_names_of_a_sub_are_known() -> None:
     sub = {"Fn::Sub": ["${Here} ${Size} ${X} ${AWS::Region} ${!Literal}", {"X": {"Ref": "AWS::StackName"}}]}
     fitting.check_references(
         {"Parameters": {"Size": {"Type": "String"}}, "Resources": {"Here": {"Properties": {"Name": sub}}}}
     )
 
 
-def test_what_the_emulator_ignores_of_a_table_is_handed_on(fitted: Fitted) -> None:
-    (table,) = fitted.tables
-    assert table.logical_id == "Table"
-    assert table.time_to_live == {"AttributeName": "expires_at", "Enabled": True}
-    assert table.point_in_time_recovery == {"PointInTimeRecoveryEnabled": True}
-
-
-def test_a_function_is_packaged_without_bytecode_and_a_layer_empty(fitted: Fitted, uploads: Uploads) -> None:
-    assert uploads.files("Door.zip") == {"app.py": b"def handler(event, context): return None\n"}
+def test_archives_have_no_bytecode_and_layers_are_empty(template: Template, uploads: Uploads) -> None:
+    assert uploads.files("Function.zip") == {"app.py": b"def handler(event, context): return None\n"}
     assert uploads.files("Layer.zip") == {"python/.keep": b""}
-    (function,) = of_type(fitted.template, "AWS::Lambda::Function")
-    assert function["Code"] == {"S3Bucket": "artifacts", "S3Key": "Door.zip"}
+    (function,) = of_type(template, "AWS::Lambda::Function")
+    assert function["Code"] == {"S3Bucket": "artifacts", "S3Key": "Function.zip"}
 
 
-def test_a_function_whose_folder_is_missing_is_named(small: Path, uploads: Uploads) -> None:
-    small.write_text(SMALL.replace("CodeUri: door", "CodeUri: window"))
-    with pytest.raises(TemplateError, match=r"Door: its CodeUri .*window is not a folder"):
+def test_function_without_folder_is_named(small: Path, uploads: Uploads) -> None:
+    small.write_text(SMALL.replace("CodeUri: folder", "CodeUri: missing"))
+    with pytest.raises(TemplateError, match=r"Function: its CodeUri .*missing is not a folder"):
         fitting.fit(small, uploads, KNOWN_TYPES)
 
 
-def test_a_function_that_sam_refuses_is_named_with_the_reason(
+def test_function_that_sam_refuses_is_named(
     small: Path, uploads: Uploads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     small.write_text(SMALL.replace("      Handler: app.handler\n", "      Handlers: app.handler\n"))
-    with pytest.raises(TemplateError, match=r"\[Door\].*Handlers"):
+    with pytest.raises(TemplateError, match=r"\[Function\].*Handlers"):
         fitting.fit(small, uploads, KNOWN_TYPES)
 
 
@@ -286,37 +281,36 @@ def test_a_function_that_sam_refuses_is_named_with_the_reason(
         ("Resources: {Queue: }", "Queue has no Type"),
     ],
 )
-def test_a_file_that_is_no_template_is_told(tmp_path: Path, content: str, message: str) -> None:
+def test_broken_template_is_an_error_with_the_place(tmp_path: Path, content: str, message: str) -> None:
     path = tmp_path / "template.yaml"
     path.write_text(content)
     with pytest.raises(TemplateError, match=message):
         fitting.read(path)
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_missing_template_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TemplateError, match=r"absent\.yaml: No such file"):
         fitting.read(tmp_path / "absent.yaml")
 
 
-def test_of_our_own_template_only_the_archive_and_the_bus_policies_are_left_out(
+def test_our_template_lacks_archive_and_bus_policies_only(
     uploads: Uploads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    ours = fitting.fit(TEMPLATE, uploads, KNOWN_TYPES)
-    assert {resource.type for resource in ours.left_out} == {
+    ours, left_out = fitting.fit(TEMPLATE, uploads, KNOWN_TYPES)
+    assert {resource.type for resource in left_out} == {
         "AWS::Events::Archive",
         "AWS::Events::EventBusPolicy",
     }
-    assert [route["RouteKey"] for route in of_type(ours.template, "AWS::ApiGatewayV2::Route")] == [
+    assert [route["RouteKey"] for route in of_type(ours, "AWS::ApiGatewayV2::Route")] == [
         "POST /webhooks/zoom"
     ]
-    assert [table.time_to_live for table in ours.tables] == [{"AttributeName": "expires_at", "Enabled": True}]
 
 
-def test_to_expand_templates_says_nothing_of_its_own() -> None:
+def test_expansion_prints_nothing() -> None:
     code = (
         "from pathlib import Path\n"
-        "from cli.local.template import fit\n"
+        "from local.template import fit\n"
         "for _ in range(2):\n"
         f"    fit(Path({str(TEMPLATE)!r}), lambda name, _: 's3://bucket/' + name, frozenset())\n"
     )

@@ -1,4 +1,4 @@
-"""The events that subscribers rely on: what changed in a booking, in our own versioned shape."""
+"""The domain events that subscribers rely on: a change of a booking, in our own versioned shape."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from bookings.booking import Kind, Status
+from bookings.domain.booking import Kind, Status
 from bookings.envelope import BOOKINGS, Envelope, source_for
 
 SCHEMA_VERSION = "1"
@@ -17,10 +17,10 @@ SCHEMA_VERSION = "1"
 _NOT_COMPARED = {"updated_at", "request_id"}
 _PREVIOUS = ("status", "start", "end", "location")
 
-# A link or a passcode lets its bearer into the meeting, or lets him cancel it. Locations have several shapes,
-# of which only Zoom's own is documented, so a name or a value that may be either is taken for one.
+# A link or a passcode lets its bearer into the meeting, or cancel it. Only one of the shapes of a location is
+# documented, so a name or value that may be either is left out.
 _ACCESS_NAMES = ("url", "link", "passcode", "password", "pwd")
-# People type links without their scheme: a host's name, a slash, and something after it.
+# Also a link without a scheme: a host name, a slash, and something after it.
 _ACCESS_VALUE = re.compile(r"://|[a-z0-9-]\.[a-z]{2,}/\S", re.IGNORECASE)
 
 
@@ -35,11 +35,11 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A booking as one revision of it stood in the table.
+    """One revision of a booking in the table.
 
     Attributes:
-        fields: the item less `zoom_events`, `revision`, `expires_at` and `erased_until`.
-        digests: of each kept event.
+        fields: the public ones.
+        digests: of each stored delivery.
     """
 
     fields: dict[str, Any]
@@ -52,9 +52,9 @@ class Snapshot:
 
 
 def domain_event(before: Snapshot | None, after: Snapshot, *, share_access_links: bool) -> Envelope | None:
-    """Returns what a write of a booking announces; None where subscribers would see no difference.
+    """Returns the event that a write announces, None if subscribers would see no difference.
 
-    The same two snapshots give the same event to the letter, `metadata.id` included.
+    The same two snapshots always give the same event, `metadata.id` included.
     """
     booking = _shared(after.fields, share_access_links)
     previous = _shared(before.fields, share_access_links) if before else None
@@ -96,14 +96,16 @@ def _event_type(before: dict[str, Any] | None, after: dict[str, Any]) -> EventTy
 
 
 def _event_id(before: Snapshot | None, after: Snapshot) -> str:
-    """Returns the id by which subscribers know a duplicate; 32 hex digits.
+    """Returns the id that identifies duplicates, 32 hex digits.
 
-    It tells the change, not only where it led: a table that is rebuilt from deliveries in another order may
-    come to the same booking at the same revision in another way, and that is another event.
+    It covers the booking before the change too. A table that is rebuilt in another order can reach the same
+    booking and revision by another change. That is another event.
     """
     parts = [after.booking_id, str(after.revision)]
-    for snapshot in (before, after):
-        parts += [snapshot.digests.get(kind, "") if snapshot else "" for kind in Kind]
+    for name, snapshot in (("before", before), ("after", after)):
+        digests = snapshot.digests if snapshot else {}
+        # Only the kinds that are there: a new kind must not change the ids of old events.
+        parts += [f"{name} {kind} {digests[kind]}" for kind in sorted(digests)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
@@ -121,11 +123,11 @@ def _shared(fields: dict[str, Any], share_access_links: bool) -> dict[str, Any]:
 def _without_access(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            name: kept
+            name: shared
             for name, item in value.items()
             if not any(word in name.lower() for word in _ACCESS_NAMES)
-            and (kept := _without_access(item)) not in (None, {}, [])
+            and (shared := _without_access(item)) not in (None, {}, [])
         }
     if isinstance(value, list):
-        return [kept for item in value if (kept := _without_access(item)) not in (None, {}, [])]
+        return [shared for item in value if (shared := _without_access(item)) not in (None, {}, [])]
     return None if isinstance(value, str) and _ACCESS_VALUE.search(value) else value

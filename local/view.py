@@ -1,4 +1,4 @@
-"""What a person sees of the local stack, on the terminal."""
+"""Shows the local stack on the terminal."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
 
-from cli.local.demo import CHALLENGE, Outcome, Told
-from cli.local.stack import DIRECTORY, RunningStack
-from cli.local.subscriber import DomainEvent
-from cli.local.template import LeftOut
+from cli.output import printable
 from cli.posting import Sent
+from local.demo import CHALLENGE, Outcome, Result
+from local.stack import DIRECTORY, RunningStack
+from local.subscriber import DomainEvent
+from local.template import LeftOut
 
-_STATUS_STYLES = {"confirmed": "green", "canceled": "yellow"}
-_EVENT_STYLES = {
+_STYLES = {
+    "confirmed": "green",
+    "canceled": "yellow",
     "BookingCreated": "green",
     "BookingRescheduled": "cyan",
     "BookingUpdated": "cyan",
@@ -33,23 +35,31 @@ _HTTP_ERRORS = 400
 
 
 class View:
-    """Prints each thing as it happens."""
+    """Prints each step and event.
+
+    Attributes:
+        shows_requests: whether it prints the requests to the HTTP API.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self.shows_requests = False
 
-    def line(self, text: str = "") -> None:
-        """Prints a line, on a terminal broken between words below its own beginning."""
-        if not self._console.is_terminal:
-            self.whole_line(text)
+    def line(self, markup: str = "") -> None:
+        """Prints a line. A terminal breaks it between words and indents the rest."""
+        if not self._console.is_terminal and not self._console.record:
+            self.whole_line(markup)
             return
-        begin = text.lstrip(" ")
-        indent = len(text) - len(begin)
-        self._console.print(Padding(Text.from_markup(begin), (0, 0, 0, indent)), highlight=False)
+        begin = markup.lstrip(" ")
+        self._console.print(Padding(_text(begin), (0, 0, 0, len(markup) - len(begin))), highlight=False)
 
-    def whole_line(self, text: str) -> None:
-        """Prints a line that somebody will copy."""
-        self._console.print(text, soft_wrap=True, highlight=False)
+    def whole_line(self, markup: str) -> None:
+        """Prints a line that people copy, without breaking it."""
+        self._console.print(_text(markup), soft_wrap=True, highlight=False)
+
+    def save_svg(self, path: Path, title: str) -> None:
+        """Writes the recorded output as a picture."""
+        self._console.save_svg(str(path), title=title)
 
     def title(self) -> None:
         self.line()
@@ -58,9 +68,9 @@ class View:
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """A line that gets its tick, and how long it took."""
+        """Shows a step of the start, and its duration at the end."""
         began = time.perf_counter()
-        with self._console.status(name):
+        with self._console.status(escape(name)):
             try:
                 yield
             except BaseException:
@@ -69,8 +79,6 @@ class View:
         self.line(f"  [green]✓[/] {escape(name)} [dim]{time.perf_counter() - began:.1f} s[/]")
 
     def left_out(self, resources: Sequence[LeftOut]) -> None:
-        if not resources:
-            return
         self.line()
         self.line("  Left out of the template here:")
         for reason, group in groupby(resources, key=lambda resource: resource.reason):
@@ -97,37 +105,37 @@ class View:
         self.line()
         self.line(f"  [bold]{escape(title)}[/]")
 
-    def delivered(self, told: Told) -> None:
-        self._posted(told.delivery.file, told.sent)
-        if told.delivery.remark:
-            for line in _wrapped(told.delivery.remark, min(88, self._console.width - 6)):
-                self.line(f"      [italic]{escape(line)}[/]")
-        self.line(f"      [dim]before[/]  {booking_line(told.before)}")
-        self.line(f"      [dim]after[/]   {booking_line(told.after)}{_after(told.in_table_seconds)}")
-        for event in told.events:
-            self.line(f"      [dim]event[/]   {_event(event)}{_after(told.announced_seconds)}")
-        if not told.events and not told.problems:
+    def delivered(self, result: Result) -> None:
+        self._posted(result.delivery.file, result.sent)
+        if result.delivery.remark:
+            remark = Text(result.delivery.remark).wrap(self._console, min(88, self._console.width - 6))
+            for line in remark:
+                self.line(f"      [italic]{escape(line.plain.rstrip())}[/]")
+        self.line(f"      [dim]before[/]  {booking_line(result.before)}")
+        self.line(f"      [dim]after[/]   {booking_line(result.after)}{_after(result.in_table_seconds)}")
+        for event in result.events:
+            self.line(f"      [dim]event[/]   {_event(event)}{_after(result.announced_seconds)}")
+        if not result.events and not result.problems:
             self.line("      [dim]event[/]   none: nothing that subscribers see has changed")
-        self._problems(told.problems)
+        self._problems(result.problems)
 
     def outcome(self, outcome: Outcome, directory: Path) -> None:
         self.line()
         if outcome.problems:
+            log = escape(str(directory / "emulator.log"))
             self.line("  [red bold]Not everything arrived as it should[/], and the story ends here.")
-            self.line(
-                f"  What the functions and the emulator said is in {escape(str(directory / 'emulator.log'))}."
-            )
+            self.line(f"  The log of the functions and the emulator is {log}.")
             return
-        events = sum(len(told.events) for told in outcome.told)
+        events = sum(len(result.events) for result in outcome.results)
         self.line(
-            f"  [green bold]Everything arrived[/]: {len(outcome.told)} deliveries, each answered 200, "
+            f"  [green bold]Everything arrived[/]: {len(outcome.results)} deliveries, each answered 200, "
             f"each booking as it should be, {events} domain events received by a subscriber."
         )
 
-    # afterwards
+    # after the story
 
-    def how_to_go_on(self, directory: Path, secret: str | None) -> None:
-        """What to do with it. `secret` is shown where it is this run's own, and None where it was given."""
+    def next_steps(self, directory: Path, generated_secret: str | None) -> None:
+        """Says what to do with the stack. A secret token that the user chose is None and is not shown."""
         command = _this_command()
         self.line()
         self.line("  It stays up for more. In another terminal:")
@@ -136,25 +144,23 @@ class View:
             reading = f"{command} show --local"
             self.whole_line(f"    {posting}   [dim]posts a file[/]")
             self.whole_line(f"    {reading:<{len(posting)}}   [dim]the bookings[/]")
-        self.line(f"    {directory / 'stack.json'} [dim]says where everything is, for any AWS client[/]")
+        state = escape(str(directory / "stack.json"))
+        self.line(f"    {state} [dim]says where everything is, for any AWS client[/]")
         self.line()
-        if secret:
-            self.whole_line(f"  Secret token  {secret} [dim]this run's own; SECRET=… chooses one[/]")
-        else:
-            self.line("  Secret token  [dim]the one you gave[/]")
-        self.line("  What comes is shown here. [bold]Ctrl-C[/] ends it.")
+        secret = f"{generated_secret} [dim]this run's own; SECRET=… chooses one[/]"
+        self.whole_line(f"  Secret token  {secret if generated_secret else '[dim]the one you gave[/]'}")
+        self.line("  New requests and events are shown here. [bold]Ctrl-C[/] ends it.")
         self.line()
 
     def requested(self, method: str, path: str, status: int, seconds: float) -> None:
-        style = "green" if status < _HTTP_ERRORS else "red"
-        self.line(
-            f"  {_now()}  {method} {escape(path)}  [{style}]{status}[/] [dim]{seconds * 1000:.0f} ms[/]"
-        )
+        if self.shows_requests:
+            request = escape(f"{method} {path}")
+            style = "green" if status < _HTTP_ERRORS else "red"
+            self.line(f"  {_now()}  {request}  [{style}]{status}[/] [dim]{seconds * 1000:.0f} ms[/]")
 
     def announced(self, event: DomainEvent) -> None:
-        self.line(
-            f"  {_now()}  {_event(event)}  {booking_line(event.booking)} [dim]{escape(event.booking_id)}[/]"
-        )
+        booking_id = escape(event.booking_id)
+        self.line(f"  {_now()}  {_event(event)}  {booking_line(event.booking)} [dim]{booking_id}[/]")
 
     def ended(self) -> None:
         self.line()
@@ -176,51 +182,38 @@ class View:
 
 
 def booking_line(booking: dict[str, Any] | None) -> str:
-    """A booking in one line, as console markup."""
+    """Returns a booking in one line of console markup."""
     if booking is None:
         return "[dim]no booking[/]"
     status = str(booking.get("status", "?"))
+    invitee = booking.get("invitee", {})
     parts = [
         str(booking.get("title", "")),
         slot(booking.get("start"), booking.get("end")),
-        " ".join(
-            str(booking["invitee"][name])
-            for name in ("first_name", "last_name")
-            if booking.get("invitee", {}).get(name)
-        ),
+        " ".join(str(invitee[name]) for name in ("first_name", "last_name") if invitee.get(name)),
     ]
     if status == "canceled" and booking.get("rescheduled"):
         parts.append("another slot replaces it")
     elif booking.get("cancellation", {}).get("reason"):
         parts.append(f"“{booking['cancellation']['reason']}”")
     text = " · ".join(part for part in parts if part)
-    return f"[{_STATUS_STYLES.get(status, 'white')}]{escape(status):<9}[/] {escape(text)}"
+    return f"[{_STYLES.get(status, 'white')}]{escape(status):<9}[/] {escape(text)}"
 
 
-def slot(start: object, end: object) -> str:
-    """When it takes place: `Thu 21 Dec 2023, 16:00–16:30 UTC`."""
-    begin = _time(start)
-    if begin is None:
+def slot(start: str | None, end: str | None) -> str:
+    """Returns the time of a booking, such as `Thu 21 Dec 2023, 16:00–16:30 UTC`."""
+    if not start:
         return ""
-    finish = _time(end)
-    return f"{begin:%a %d %b %Y, %H:%M}" + (f"–{finish:%H:%M}" if finish else "") + " UTC"
-
-
-def _time(text: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
+    until = f"–{datetime.fromisoformat(end):%H:%M}" if end else ""
+    return f"{datetime.fromisoformat(start):%a %d %b %Y, %H:%M}{until} UTC"
 
 
 def _event(event: DomainEvent) -> str:
-    return (
-        f"[{_EVENT_STYLES.get(event.type, 'white')}]{escape(event.type)}[/] [dim]revision {event.revision}[/]"
-    )
+    style = _STYLES.get(event.type, "white")
+    return f"[{style}]{escape(event.type)}[/] [dim]revision {event.revision}[/]"
 
 
 def _after(seconds: float | None) -> str:
-    """How long after the post it was there."""
     return "" if seconds is None else f" [dim]+{seconds * 1000:.0f} ms[/]"
 
 
@@ -228,20 +221,15 @@ def _now() -> str:
     return f"[dim]{datetime.now().astimezone():%H:%M:%S}[/]"
 
 
-def _wrapped(text: str, width: int) -> list[str]:
-    lines = [""]
-    for word in text.split():
-        if len(lines[-1]) + len(word) >= width:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return lines
+def _text(markup: str) -> Text:
+    """Returns one line of text without control characters, because deliveries hold what strangers typed."""
+    return Text.from_markup(printable(" ".join(markup.split("\n"))), emoji=False)
 
 
 def _this_command() -> str:
-    """How the person called us, so that what is printed can be pasted."""
+    """Returns the command as the user called it, so that printed commands can be pasted."""
     called = Path(sys.argv[0])
-    if called.name != "bookings":
-        return "bookings"
     with contextlib.suppress(ValueError):
-        return str(called.resolve().relative_to(Path.cwd()))
+        if called.name == "bookings":
+            return str(called.resolve().relative_to(Path.cwd()))
     return "bookings"

@@ -1,4 +1,4 @@
-"""A subscriber as any team would make one: a rule on the booking bus for source `bookings`, and a queue."""
+"""Subscribes to the domain events as any team would: a rule on the booking bus, and a queue."""
 
 from __future__ import annotations
 
@@ -7,21 +7,17 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from cli.local.stack import RunningStack
+from local.stack import RunningStack
 
 _NAME = "demo-subscriber"
 
 
 @dataclass(frozen=True, slots=True)
 class DomainEvent:
-    """One event as it came: its EventBridge detail-type, and the detail."""
+    """A domain event: EventBridge's detail-type and detail."""
 
     type: str
     detail: dict[str, Any]
-
-    @property
-    def id(self) -> str:
-        return str(self.detail["metadata"]["id"])
 
     @property
     def booking_id(self) -> str:
@@ -38,28 +34,23 @@ class DomainEvent:
 
 
 class Subscriber:
-    """Receives domain events, each distinct one once: EventBridge may deliver twice, the id tells."""
+    """Receives each domain event once. EventBridge may deliver an event twice, with the same id."""
 
     def __init__(self, stack: RunningStack) -> None:
-        sqs = stack.client("sqs")
         events = stack.client("events")
         bus = stack.outputs["EventBusName"]
-        self._sqs = sqs
-        self._queue_url = sqs.create_queue(QueueName=_NAME)["QueueUrl"]
-        queue_arn = sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"])[
+        self._sqs = stack.client("sqs")
+        self._queue_url = self._sqs.create_queue(QueueName=_NAME)["QueueUrl"]
+        queue_arn = self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"])[
             "Attributes"
         ]["QueueArn"]
-        rule_arn = events.put_rule(
-            Name=_NAME, EventBusName=bus, EventPattern=json.dumps({"source": ["bookings"]})
-        )["RuleArn"]
-        sqs.set_queue_attributes(
-            QueueUrl=self._queue_url, Attributes={"Policy": _policy(queue_arn, rule_arn)}
-        )
+        pattern = json.dumps({"source": ["bookings"]})
+        events.put_rule(Name=_NAME, EventBusName=bus, EventPattern=pattern)
         events.put_targets(Rule=_NAME, EventBusName=bus, Targets=[{"Id": "queue", "Arn": queue_arn}])
         self._seen: set[str] = set()
 
     def receive(self, wait_seconds: int) -> list[DomainEvent]:
-        """The new events, in the order they came; empty when none came in that time."""
+        """Returns the new events in the order of arrival, or none after that time."""
         messages = self._sqs.receive_message(
             QueueUrl=self._queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_seconds
         ).get("Messages", [])
@@ -68,32 +59,16 @@ class Subscriber:
             self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
             envelope = json.loads(message["Body"])
             event = DomainEvent(envelope["detail-type"], envelope["detail"])
-            if event.id not in self._seen:
-                self._seen.add(event.id)
+            event_id = event.detail["metadata"]["id"]
+            if event_id not in self._seen:
+                self._seen.add(event_id)
                 received.append(event)
         return received
 
     def receive_count(self, count: int, timeout_seconds: float) -> list[DomainEvent]:
-        """That many new events, or fewer when time is up."""
+        """Returns that many new events, or fewer after the time-out."""
         deadline = time.monotonic() + timeout_seconds
         received: list[DomainEvent] = []
         while len(received) < count and time.monotonic() < deadline:
             received += self.receive(wait_seconds=1)
         return received
-
-
-def _policy(queue_arn: str, rule_arn: str) -> str:
-    return json.dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": "events.amazonaws.com"},
-                    "Action": "sqs:SendMessage",
-                    "Resource": queue_arn,
-                    "Condition": {"ArnEquals": {"aws:SourceArn": rule_arn}},
-                }
-            ],
-        }
-    )

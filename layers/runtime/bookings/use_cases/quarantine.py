@@ -1,26 +1,15 @@
 """The quarantine message: an authentic delivery that can't be used, whole.
 
-It holds enough to look at and to feed the delivery through the door again, signed anew.
+It holds enough to inspect the delivery, and to send it through the webhook again, signed anew.
 """
 
 import base64
 import json
 from datetime import datetime
-from typing import Protocol
 
-from bookings.clock import Deadline, utc_text
-from bookings.field_errors import FieldError
-
-MAX_ERRORS = 100  # so that a message with the largest body still fits a queue
-
-
-class Quarantine(Protocol):
-    def send(self, message: str, deadline: Deadline | None = None) -> None:
-        """Keeps the message.
-
-        Raises:
-            ServiceError: it was not kept.
-        """
+from bookings.clock import utc_text
+from bookings.errors import FieldError
+from bookings.limits import MAX_QUARANTINE_ERRORS
 
 
 def quarantine_message(
@@ -36,7 +25,7 @@ def quarantine_message(
     return json.dumps(
         {
             "reason": reason,
-            "errors": errors[:MAX_ERRORS],
+            "errors": errors[:MAX_QUARANTINE_ERRORS],
             "received_at": utc_text(received_at),
             "request_id": request_id,
             "timestamp": timestamp,

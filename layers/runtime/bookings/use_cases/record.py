@@ -1,61 +1,25 @@
-"""A delivery becomes the state of its booking: read, merge, write if nobody wrote in between."""
+"""Records a delivery: merges it into its booking, and writes if nobody wrote in between."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
-from bookings.booking import Booking, Delivery, Tombstone, expires_at, merge
 from bookings.clock import Clock
 from bookings.counts import Count, Counter
+from bookings.domain.booking import Booking, Delivery, Tombstone, expires_at, merge
 from bookings.envelope import parse_message
-from bookings.errors import BookingsError
-from bookings.field_errors import FieldError
-from bookings.quarantine import Quarantine, quarantine_message
-from bookings.services import ServiceUnavailable
+from bookings.errors import FieldError, ServiceUnavailable
+from bookings.limits import WRITE_ATTEMPTS
+from bookings.use_cases.ports import BookingStore, BookingTooLarge, MessageQueue, RevisionConflict
+from bookings.use_cases.quarantine import quarantine_message
 from bookings.zoom.delivery import to_delivery
-
-MAX_ATTEMPTS = 5  # a retry is only needed when another writer got in first
-
-_NO_REVISION = 0  # no item has it: to replace it is always refused, so it only reads
-
-
-class RevisionConflict(BookingsError):
-    """Somebody wrote the booking since it was read.
-
-    Attributes:
-        stored: what stands in the table now; None when it was deleted.
-    """
-
-    def __init__(self, stored: Booking | Tombstone | None) -> None:
-        super().__init__("the booking was written in between")
-        self.stored = stored
-
-
-class BookingTooLarge(BookingsError):
-    """The booking does not fit an item, even without the bodies that are kept with it."""
-
-
-class BookingStore(Protocol):
-    def save(self, booking: Booking, *, replacing: int | None, expires_at: int | None) -> int:
-        """Writes the booking and returns how many of its kept bodies had to be given up for size.
-
-        Args:
-            replacing: the revision that must stand in the table; None where there must be no item.
-            expires_at: epoch seconds after which it may be deleted; None for never.
-
-        Raises:
-            RevisionConflict: another revision stands there; merge with that one and save again.
-            BookingTooLarge: keep the delivery elsewhere.
-            ServiceUnavailable: try again later.
-        """
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of a delivery, fit for a log.
+    """The outcome of a delivery. Every field may be logged.
 
     Attributes:
-        bodies_given_up: how many of the booking's kept bodies its item had no room for.
+        bodies_given_up: the number of stored bodies that did not fit the item.
     """
 
     outcome: Count
@@ -65,13 +29,13 @@ class Recorded:
 
 
 class Recorder:
-    """Records deliveries, one at a time; both handlers use one of their own."""
+    """Records deliveries, one at a time. Each of the two handlers has its own."""
 
     def __init__(
         self,
         *,
         store: BookingStore,
-        quarantine: Quarantine,
+        quarantine: MessageQueue,
         retention_days: int,
         clock: Clock,
         count: Counter,
@@ -86,8 +50,8 @@ class Recorder:
         """Records the delivery in a queue message.
 
         Raises:
-            MalformedEnvelope, UnknownEvent, InvalidEvent, NoEventId: the message is no delivery; only
-                its sender can mend that, so it belongs in the DLQ.
+            MalformedEnvelope, UnknownEvent, InvalidEvent, NoEventId: the message is no valid delivery. A
+                retry fails again, so it belongs in the DLQ.
             ServiceError: try again later.
         """
         envelope = parse_message(message)
@@ -97,11 +61,12 @@ class Recorder:
         return Recorded(outcome, delivery.booking_id, envelope.request_id, given_up)
 
     def _merge_into_table(self, delivery: Delivery) -> tuple[Count, int]:
-        """Returns what became of the delivery, and how many kept bodies were given up for it."""
+        """Returns the outcome, and the number of stored bodies that were given up."""
         now = self._clock.now()
-        # Most deliveries are a booking's first, so the first attempt is a write, and its refusal the read.
+        # Most deliveries are a booking's first, so write before reading. A refused write returns the item.
         stored: Booking | Tombstone | None = None
-        for attempt in range(MAX_ATTEMPTS):
+        is_read = False
+        for attempt in range(WRITE_ATTEMPTS):
             erased_until = _erased_until(stored)
             if erased_until is not None and delivery.event.event_time <= erased_until:
                 return Count.ERASED, 0
@@ -109,20 +74,22 @@ class Recorder:
             merged = merge(known, delivery)
             if merged is known:
                 return _unchanged(known, delivery), 0
-            # Past its retention by what it tells itself, it may still be news of a booking that is not.
-            past_retention = self._past_retention(merged, now)
-            if past_retention and attempt:
-                return Count.PAST_RETENTION, 0
+            if self._past_retention(merged, now):
+                if is_read:
+                    return Count.PAST_RETENTION, 0
+                # The delivery alone looks expired. The stored booking may end later, so read it first.
+                stored, is_read = self._store.load(delivery.booking_id), True
+                continue
             try:
                 given_up = self._store.save(
                     replace(
                         merged, revision=(stored.revision if stored else 0) + 1, erased_until=erased_until
                     ),
-                    replacing=_NO_REVISION if past_retention else stored.revision if stored else None,
+                    replacing=stored.revision if stored else None,
                     expires_at=expires_at(merged, self._retention_days),
                 )
             except RevisionConflict as conflict:
-                stored = conflict.stored
+                stored, is_read = conflict.stored, True
                 if attempt:
                     self._count(Count.CONTENTION)
             except BookingTooLarge:
@@ -134,13 +101,14 @@ class Recorder:
                 if known and _same_time(known, delivery):
                     self._count(Count.CONFLICT)
                 return Count.BOOKING_WRITTEN, given_up
-        raise ServiceUnavailable(f"the booking was written by others {MAX_ATTEMPTS} times", answered=True)
+        raise ServiceUnavailable(f"the booking was written by others {WRITE_ATTEMPTS} times", answered=True)
 
     def _past_retention(self, booking: Booking, now: datetime) -> bool:
         end = expires_at(booking, self._retention_days)
         return end is not None and end <= now.timestamp()
 
     def _set_aside(self, delivery: Delivery, now: datetime) -> None:
+        """Puts the delivery into quarantine, whole."""
         message = quarantine_message(
             reason="too_large",
             errors=[FieldError(field="", message="the booking does not fit an item of the table")],
@@ -152,20 +120,20 @@ class Recorder:
 
 
 def _erased_until(stored: Booking | Tombstone | None) -> int | None:
-    """Returns until when deliveries are dropped; what is made anew over a tombstone remembers it."""
+    """Returns the time up to which deliveries are dropped. A booking after an erasure keeps it."""
     if stored is None:
         return None
     return stored.erased_at if isinstance(stored, Tombstone) else stored.erased_until
 
 
 def _unchanged(booking: Booking, delivery: Delivery) -> Count:
-    """Returns why a delivery changed nothing."""
-    present = booking.kept[delivery.kind]
+    """Returns why a delivery changes nothing."""
+    present = booking.deliveries[delivery.kind]
     if present.digest == delivery.event.digest and present.event_time == delivery.event.event_time:
         return Count.DUPLICATE
     return Count.CONFLICT if _same_time(booking, delivery) else Count.SUPERSEDED
 
 
 def _same_time(booking: Booking, delivery: Delivery) -> bool:
-    present = booking.kept.get(delivery.kind)
+    present = booking.deliveries.get(delivery.kind)
     return present is not None and present.event_time == delivery.event.event_time

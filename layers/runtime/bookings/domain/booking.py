@@ -15,9 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bookings.clock import utc_text
-
-MOVE_WINDOW_MS = 60_000
-"""The two halves of a move carry event times at most this far apart."""
+from bookings.limits import MOVE_WINDOW_MS
 
 SECONDS_A_DAY = 86_400
 
@@ -28,7 +26,7 @@ class Status(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a delivery says of a booking. Of each kind, a booking keeps the newest."""
+    """The kinds of deliveries. A booking stores the newest of each kind."""
 
     CREATED = "created"
     CANCELED = "canceled"
@@ -37,9 +35,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """What a delivery tells of a booking, in the form it is stored and announced. What it lacks is None.
+    """The details of a booking as they are stored and announced. A missing one is None.
 
-    `start`, `end` and `created_at` are UTC texts; the objects and lists are Zoom's, less what is empty.
+    `start`, `end` and `created_at` are UTC texts. Objects and lists have no empty values.
     """
 
     event_id: str | None = None
@@ -59,7 +57,7 @@ class Details:
     created_at: str | None = None
 
     def filled_from(self, other: Details) -> Details:
-        """Returns these details, with the other's where these lack something."""
+        """Returns these details, with the other's for the missing ones."""
         filled = {
             item.name: getattr(other, item.name)
             for item in dataclasses.fields(self)
@@ -74,15 +72,26 @@ class Details:
         return {name: value for name, value in values.items() if value is not None}
 
 
+PUBLIC_FIELDS = (
+    "booking_id",
+    "status",
+    "rescheduled",
+    *(item.name for item in dataclasses.fields(Details)),
+    "updated_at",
+    "request_id",
+)
+"""The fields of an item that subscribers may see. All others are ours alone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptEvent:
-    """One delivery as a booking keeps it.
+class StoredDelivery:
+    """One delivery as a booking stores it.
 
     Attributes:
-        event_time: Zoom's time of the event, milliseconds since 1970.
-        digest: SHA-256 of the body as canonical JSON; decides between two bodies of one event time.
-        body: the body as canonical JSON, so that no field is ever lost; None once given up for size.
-        details: what the body tells; None where the body was given up.
+        event_time: milliseconds since 1970, by Zoom's clock.
+        digest: SHA-256 of the canonical body. It orders two bodies with one event time.
+        body: canonical JSON, with every field. None once it was given up for the item's size.
+        details: read from the body. None without a body.
     """
 
     event_time: int
@@ -103,33 +112,33 @@ class Delivery:
 
     booking_id: str
     kind: Kind
-    event: KeptEvent
+    event: StoredDelivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """The state of a booking; what it says follows from `kept` alone.
+    """The state of a booking. It follows from `deliveries` alone.
 
     Attributes:
-        revision: counts the writes; 0 for a booking that was never written.
-        erased_until: of a booking that was erased before and made anew: milliseconds since 1970; deliveries
-            of that time or before are still dropped.
+        revision: number of writes. 0 before the first.
+        erased_until: set on a booking that was erased and booked anew. Milliseconds since 1970. Deliveries
+            of that time or before are dropped.
     """
 
     booking_id: str
     status: Status
     rescheduled: bool
     details: Details = field(repr=False)
-    kept: Mapping[Kind, KeptEvent]
+    deliveries: Mapping[Kind, StoredDelivery]
     revision: int = 0
     erased_until: int | None = None
 
     @property
-    def newest(self) -> KeptEvent:
-        return max(self.kept.values(), key=lambda event: event.order)
+    def newest(self) -> StoredDelivery:
+        return max(self.deliveries.values(), key=lambda event: event.order)
 
     def public_fields(self) -> dict[str, Any]:
-        """Returns the item as subscribers see it: all but what is ours alone to know."""
+        """Returns the fields that subscribers may see, see `PUBLIC_FIELDS`."""
         fields: dict[str, Any] = {
             "booking_id": self.booking_id,
             "status": str(self.status),
@@ -144,10 +153,10 @@ class Booking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tombstone:
-    """What is left of an erased booking, so that older deliveries don't bring it back.
+    """The rest of an erased booking. Older deliveries don't bring it back.
 
     Attributes:
-        erased_at: milliseconds since 1970; deliveries of that time or before are dropped.
+        erased_at: milliseconds since 1970. Deliveries of that time or before are dropped.
     """
 
     booking_id: str
@@ -156,12 +165,12 @@ class Tombstone:
 
 
 def booking_id_of(event_id: str, email: str | None) -> str:
-    """Returns a booking's key: pseudonymous, so fit for logs.
+    """Returns a booking's key. It is pseudonymous and may be logged.
 
-    A group event is one `event_id` with many invitees; without an e-mail the `event_id` alone tells it.
+    All invitees of a group event share one `event_id`.
     """
-    told_by = f"{event_id}\n{(email or '').lower()}"
-    return f"{event_id}-{hashlib.sha256(told_by.encode()).hexdigest()[:16]}"
+    identity = f"{event_id}\n{(email or '').lower()}"
+    return f"{event_id}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 
 
 def event_time_text(event_time: int) -> str:
@@ -169,41 +178,41 @@ def event_time_text(event_time: int) -> str:
 
 
 def merge(booking: Booking | None, delivery: Delivery) -> Booking:
-    """Returns the booking with the delivery in it; the very same one if the delivery says nothing newer."""
-    kept = dict(booking.kept) if booking else {}
-    present = kept.get(delivery.kind)
+    """Returns the booking with the delivery merged. The same object means that the delivery is not newer."""
+    deliveries = dict(booking.deliveries) if booking else {}
+    present = deliveries.get(delivery.kind)
     if booking and present and present.order >= delivery.event.order:
         return booking
-    kept[delivery.kind] = delivery.event
-    canceled_by = _canceled_by(kept)
-    created = kept.get(Kind.CREATED)
+    deliveries[delivery.kind] = delivery.event
+    canceled_by = _canceled_by(deliveries)
+    created = deliveries.get(Kind.CREATED)
     return Booking(
         booking_id=delivery.booking_id,
         status=Status.CANCELED if canceled_by else Status.CONFIRMED,
-        rescheduled=(canceled_by or kept[Kind.CREATED]).rescheduled,
-        details=_details(kept, created, canceled_by, booking.details if booking else Details()),
-        kept=MappingProxyType(kept),
+        rescheduled=(canceled_by or deliveries[Kind.CREATED]).rescheduled,
+        details=_details(deliveries, created, canceled_by, booking.details if booking else Details()),
+        deliveries=MappingProxyType(deliveries),
         revision=booking.revision if booking else 0,
         erased_until=booking.erased_until if booking else None,
     )
 
 
 def expires_at(booking: Booking, retention_days: int) -> int | None:
-    """Returns when the booking may be deleted, in epoch seconds; None where bookings are kept for ever."""
+    """Returns the epoch seconds after which the booking may be deleted. None without a retention."""
     if not retention_days:
         return None
     last = booking.newest.event_time // 1000
     if booking.details.end:
         last = max(last, int(datetime.fromisoformat(booking.details.end).timestamp()))
-    # In seconds and not as a datetime: an end in the year 9999 has no date so many days after it.
+    # Not as a datetime: for an end in the year 9999 it would overflow.
     return last + retention_days * SECONDS_A_DAY
 
 
-def _canceled_by(kept: Mapping[Kind, KeptEvent]) -> KeptEvent | None:
-    """Returns the newest of the events that cancel the booking, None while it is confirmed."""
-    created = kept.get(Kind.CREATED)
-    canceled = kept.get(Kind.CANCELED)
-    moved = kept.get(Kind.CANCELED_BY_RESCHEDULE)
+def _canceled_by(deliveries: Mapping[Kind, StoredDelivery]) -> StoredDelivery | None:
+    """Returns the newest delivery that cancels the booking, None while it is confirmed."""
+    created = deliveries.get(Kind.CREATED)
+    canceled = deliveries.get(Kind.CANCELED)
+    moved = deliveries.get(Kind.CANCELED_BY_RESCHEDULE)
     canceling = [
         event
         for event in (canceled, moved)
@@ -214,7 +223,7 @@ def _canceled_by(kept: Mapping[Kind, KeptEvent]) -> KeptEvent | None:
     return max(canceling, key=lambda event: event.order, default=None)
 
 
-def _halves_of_one_move(created: KeptEvent | None, moved: KeptEvent | None) -> bool:
+def _halves_of_one_move(created: StoredDelivery | None, moved: StoredDelivery | None) -> bool:
     return (
         created is not None
         and moved is not None
@@ -224,16 +233,16 @@ def _halves_of_one_move(created: KeptEvent | None, moved: KeptEvent | None) -> b
 
 
 def _details(
-    kept: Mapping[Kind, KeptEvent],
-    created: KeptEvent | None,
-    canceled_by: KeptEvent | None,
+    deliveries: Mapping[Kind, StoredDelivery],
+    created: StoredDelivery | None,
+    canceled_by: StoredDelivery | None,
     stored: Details,
 ) -> Details:
-    def details(event: KeptEvent) -> Details:
-        # Of an event whose body was given up for size, the item's own fields are what is left.
+    def details(event: StoredDelivery) -> Details:
+        # Without a body, the item's own fields have the details.
         return event.details if event.details is not None else stored
 
-    cancels = [event for kind, event in kept.items() if kind is not Kind.CREATED]
+    cancels = [event for kind, event in deliveries.items() if kind is not Kind.CREATED]
     newest_first = sorted(cancels, key=lambda event: event.order, reverse=True)[:1]
     sources = [created, *newest_first] if created else newest_first
     result = details(sources[0])

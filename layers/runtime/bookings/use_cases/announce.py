@@ -1,28 +1,27 @@
-"""A change in the table becomes an event that subscribers rely on.
+"""Announces a change of the table as a domain event.
 
-The events come from the table's stream and never from a second write, so that a crash can't lose or invent
-one.
+The events come from the table's stream, never from a second write. A crash can't lose or invent one.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from bookings.counts import Count, Counter
-from bookings.domain_events import Snapshot, domain_event
+from bookings.domain.events import Snapshot, domain_event
 from bookings.envelope import Envelope
-from bookings.services import RefusedByService, ServiceError
-
-MAX_PASSES = 2  # over the entries of a batch that the bus failed; the stream brings the rest again
+from bookings.errors import RefusedByService, ServiceError
+from bookings.limits import ANNOUNCE_PASSES
+from bookings.use_cases.ports import EventBus, MessageQueue
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One record of the table's stream, in the order of its booking's writes.
+    """One record of the table's stream.
 
     Attributes:
-        before: None for a booking that was not there, or only as the tombstone of an erased one.
+        before: None without an item, or for the tombstone of an erased booking.
         after: None for an item that was deleted or erased.
     """
 
@@ -31,31 +30,16 @@ class Change:
 
 
 StreamRecord = Mapping[str, Any]
-"""A record as Lambda hands it over: attribute values, base64 for binary ones."""
-
-
-class EventBus(Protocol):
-    def publish_all(self, envelopes: Sequence[Envelope]) -> list[ServiceError | None]:
-        """Puts events on the bus; returns, in their order, why each was not taken, None where it was."""
-
-
-class DeadLetters(Protocol):
-    def send(self, message: str) -> None:
-        """Keeps the message.
-
-        Raises:
-            RefusedByService: it is too large to be kept.
-            ServiceUnavailable: try again later.
-        """
+"""A record as Lambda passes it: attribute values, with base64 for binary ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """What became of a batch.
+    """The outcome of a batch.
 
     Attributes:
-        failed_from: sequence number of the first record that must come again, with all after it.
-        refused: booking ids of the events that went to the DLQ, with the reason.
+        failed_from: sequence number of the first record that must come again. All later ones come with it.
+        refused: booking id and reason of each event in the DLQ.
     """
 
     failed_from: str | None = None
@@ -63,13 +47,13 @@ class Announced:
 
 
 class Announcer:
-    """Announces the changes of one batch of a shard."""
+    """Announces the changes in a batch of a shard."""
 
     def __init__(
         self,
         *,
         bus: EventBus,
-        dead_letters: DeadLetters,
+        dead_letters: MessageQueue,
         parse_change: Callable[[StreamRecord], Change],
         share_access_links: bool,
         count: Counter,
@@ -81,10 +65,10 @@ class Announcer:
         self._count = count
 
     def announce(self, records: Sequence[StreamRecord]) -> Announced:
-        """Publishes what the records announce.
+        """Publishes the events of the records.
 
-        A service that is down holds the shard, which goes on by itself when the service is back. A record
-        that can't be announced for itself goes whole to the DLQ, and the shard goes on.
+        A service that is down holds the shard until it is back. A record that can't be announced goes whole
+        to the DLQ, and the shard goes on.
         """
         refused: list[tuple[str, str]] = []
         events: list[tuple[StreamRecord, Envelope]] = []
@@ -92,11 +76,11 @@ class Announcer:
             try:
                 change = self._parse_change(record)
                 envelope = self._event(change)
-            except Exception as error:  # noqa: BLE001 - one record of whatever kind must not hold its shard
+            except Exception as error:  # noqa: BLE001 - no record may hold its shard for ever
                 try:
                     refused.append(self._set_aside(record, "unreadable_record", type(error).__name__, None))
                 except ServiceError:
-                    # What stands before it is published all the same; the stream brings the rest again.
+                    # Publish the records before it. The stream brings the rest again.
                     return self._publish(events, refused, _sequence_number(record))
             else:
                 if envelope:
@@ -115,7 +99,7 @@ class Announcer:
         failed_from: str | None,
     ) -> Announced:
         pending = events
-        for _ in range(MAX_PASSES):
+        for _ in range(ANNOUNCE_PASSES):
             if not pending:
                 break
             results = self._bus.publish_all([envelope for _, envelope in pending])
@@ -140,10 +124,10 @@ class Announcer:
     def _set_aside(
         self, record: StreamRecord, reason: str, error: str, envelope: Envelope | None
     ) -> tuple[str, str]:
-        """Puts into the DLQ what can't be announced: the whole event, else the whole record.
+        """Puts the whole event into the DLQ, or without an event the whole record.
 
         Raises:
-            ServiceUnavailable: it could not be put there.
+            ServiceUnavailable: the DLQ did not take it.
         """
         booking_id = _booking_id(record)
         head: dict[str, Any] = {"reason": reason, "error": error, "booking_id": booking_id}
@@ -160,7 +144,7 @@ class Announcer:
         try:
             self._dead_letters.send(_json(message))
         except RefusedByService:
-            # Too large even for a queue: its booking can be announced again from the table.
+            # Too large even for a queue. The booking can be announced again from the table.
             self._dead_letters.send(_json(head))
         self._count(Count.EVENT_REFUSED)
         return booking_id, reason

@@ -1,4 +1,4 @@
-"""The story of `make demo`: what it posts, and what it takes for a problem."""
+"""The story of `make demo`: what it posts, and which results are problems."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ from typing import Any
 import pytest
 
 from bookings.zoom.events import CANCELED, CREATED
-from cli.local import demo
-from cli.local.demo import EVENTS, STORY, Delivery
-from cli.local.stack import RunningStack
-from cli.local.subscriber import DomainEvent
 from cli.posting import Sent
+from local import demo
+from local.demo import EVENTS, STORY, Delivery
+from local.stack import RunningStack
+from local.subscriber import DomainEvent
 
 STACK = RunningStack(
-    endpoint_url="", region="", webhook_url="http://127.0.0.1:1/webhooks/zoom", outputs={}, pid=1
+    endpoint_url="",
+    region="",
+    webhook_url="http://127.0.0.1:1/webhooks/zoom",
+    outputs={},
+    credentials={},
+    pid=1,
 )
 SECRET = "a-secret-token-of-this-test"
 FIRST = STORY[0].deliveries[0]
+SAMPLES = [EVENTS / demo.CHALLENGE, *(EVENTS / item.file for chapter in STORY for item in chapter.deliveries)]
 
 
 class Silent:
@@ -27,7 +33,7 @@ class Silent:
 
     def chapter(self, title: str) -> None: ...
 
-    def delivered(self, told: demo.Told) -> None: ...
+    def delivered(self, result: demo.Result) -> None: ...
 
 
 class ScriptedSubscriber:
@@ -43,14 +49,14 @@ class ScriptedSubscriber:
         return []
 
 
-def test_every_sample_delivery_is_posted_once() -> None:
-    assert sorted(demo.samples()) == sorted(
+def test_every_sample_is_posted_once() -> None:
+    assert sorted(SAMPLES) == sorted(
         path for path in EVENTS.rglob("*.json") if path.parent.name in {"events", "story"}
     )
 
 
-def test_the_story_tells_of_both_events_and_each_way_a_booking_goes() -> None:
-    names = {json.loads(path.read_bytes())["event"] for path in demo.samples()}
+def test_story_has_both_zoom_events_and_every_domain_event() -> None:
+    names = {json.loads(path.read_bytes())["event"] for path in SAMPLES}
     assert names == {"endpoint.url_validation", CREATED, CANCELED}
     events = {event for chapter in STORY for delivery in chapter.deliveries for event in delivery.events}
     assert events == {"BookingCreated", "BookingRescheduled", "BookingCanceled"}
@@ -85,19 +91,19 @@ def problems(delivery: Delivery, *received: str) -> list[str]:
     return demo._deliver(STACK, SECRET, subscriber, delivery).problems
 
 
-def test_a_delivery_that_arrives_everywhere_is_no_problem(pretend: Callable[..., None]) -> None:
+def test_delivery_that_arrives_everywhere_is_no_problem(pretend: Callable[..., None]) -> None:
     pretend(booking={"revision": 1, "status": "confirmed"})
     assert problems(FIRST, "BookingCreated") == []
 
 
-def test_another_answer_than_200_with_the_event_is_a_problem(pretend: Callable[..., None]) -> None:
+def test_any_answer_but_200_with_the_event_is_a_problem(pretend: Callable[..., None]) -> None:
     pretend(status=503, booking=None)
     assert problems(FIRST) == [f"{FIRST.file}: answered 503, not 200 with the event"]
     pretend(echoed=False, booking=None)
     assert problems(FIRST) == [f"{FIRST.file}: answered 200, not 200 with the event"]
 
 
-def test_a_booking_that_does_not_come_into_the_table_is_a_problem(pretend: Callable[..., None]) -> None:
+def test_booking_missing_from_the_table_is_a_problem(pretend: Callable[..., None]) -> None:
     pretend(booking=None)
     assert problems(FIRST, "BookingCreated") == [
         f"{FIRST.file}: not in the table after 0 s",
@@ -105,13 +111,13 @@ def test_a_booking_that_does_not_come_into_the_table_is_a_problem(pretend: Calla
     ]
 
 
-def test_a_booking_in_another_state_is_a_problem(pretend: Callable[..., None]) -> None:
+def test_booking_in_another_state_is_a_problem(pretend: Callable[..., None]) -> None:
     pretend(booking={"revision": 1, "status": "canceled"})
     assert problems(FIRST, "BookingCreated") == [f"{FIRST.file}: the booking is canceled, not confirmed"]
 
 
 @pytest.mark.parametrize("received", [(), ("BookingUpdated",), ("BookingCreated", "BookingUpdated")])
-def test_other_domain_events_than_expected_are_a_problem(
+def test_unexpected_domain_events_are_a_problem(
     pretend: Callable[..., None], received: tuple[str, ...]
 ) -> None:
     pretend(booking={"revision": 1, "status": "confirmed"})
@@ -119,11 +125,11 @@ def test_other_domain_events_than_expected_are_a_problem(
     assert problems(FIRST, *received) == [f"{FIRST.file}: the subscriber received {said}, not BookingCreated"]
 
 
-def test_a_wrong_answer_to_the_challenge_is_a_problem_and_ends_the_story(
+def test_wrong_answer_to_the_challenge_ends_the_story(
     pretend: Callable[..., None],
 ) -> None:
     pretend(booking=None)  # the challenge is echoed, and not answered
     subscriber: Any = ScriptedSubscriber()
-    outcome = demo.tell(STACK, SECRET, subscriber, Silent())
+    outcome = demo.play(STACK, SECRET, subscriber, Silent())
     assert outcome.problems == ["url_validation.json: answered 200, not with the token and its hash"]
-    assert outcome.told == []
+    assert outcome.results == []

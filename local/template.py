@@ -1,7 +1,7 @@
-"""`template.yaml`, made to fit the emulator: what SAM would send to AWS, less what is unknown here.
+"""Fits `template.yaml` to the emulator.
 
-SAM's own translator expands it. What the emulator's CloudFormation lacks is put another way where there is
-one (the routes of the HTTP API), and else left out and told.
+SAM's own translator expands the template. The HTTP API's routes become resources that the emulator knows.
+Resources of a type that its CloudFormation does not know are left out.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import logging
 import re
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import yaml
@@ -23,75 +24,50 @@ Template = dict[str, Any]
 Upload = Callable[[str, bytes], str]
 """Stores an archive under a key and returns its `s3://` address."""
 
-_WHY_LEFT_OUT = {
+_REASONS = {
     "AWS::Events::Archive": "the emulator's CloudFormation has no archives: nothing can be replayed here",
     "AWS::Events::EventBusPolicy": "the emulator has one account: nobody else could make rules here",
-    "AWS::CloudWatch::CompositeAlarm": "alarms have nothing to watch here",
-    "AWS::CloudWatch::AnomalyDetector": "alarms have nothing to watch here",
-    "AWS::EventSchemas::Registry": "the emulator has no schema registry",
-    "AWS::EventSchemas::Schema": "the emulator has no schema registry",
-    "AWS::EventSchemas::Discoverer": "the emulator has no schema registry",
 }
 _ANY_METHOD = "x-amazon-apigateway-any-method"
 _INTEGRATION = "x-amazon-apigateway-integration"
 
 
 class TemplateError(Exception):
-    """The template can't be deployed here. The message names the resource and the reason, a line each."""
+    """The emulator can't deploy the template. The message has a line for each resource and reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A resource of the template that isn't there locally."""
+    """A resource of the template that the local stack lacks."""
 
     logical_id: str
     type: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """A CloudFormation template that the emulator takes."""
-
-    template: Template
-    left_out: tuple[LeftOut, ...]
-    tables: tuple[TableSettings, ...]
-
-    def text(self) -> str:
-        return json.dumps(self.template, default=str)
-
-
-@dataclass(frozen=True, slots=True)
-class TableSettings:
-    """Of a table, what the emulator's CloudFormation ignores and its API takes."""
-
-    logical_id: str
-    time_to_live: Mapping[str, Any] = field(default_factory=dict)
-    point_in_time_recovery: Mapping[str, Any] = field(default_factory=dict)
-
-
-def fit(path: Path, upload: Upload, known_types: frozenset[str]) -> Fitted:
+def fit(path: Path, upload: Upload, known_types: Collection[str]) -> tuple[Template, list[LeftOut]]:
     """Reads, packages, expands and fits a SAM template.
 
+    Returns:
+        A CloudFormation template that the emulator accepts, and the resources that it lacks.
+
     Raises:
-        TemplateError: it can't be read or expanded, refers to what isn't there, or what is kept needs what
-            is left out.
+        TemplateError: the template is broken, or a resource needs one that is left out.
     """
     source = read(path)
     package(source, path.parent, upload)
     template = expand(source)
     check_references(template)
     expand_routes(template)
-    plain_alarms(template)
-    left_out = leave_out_unknown(template, known_types)
-    return Fitted(template, left_out, table_settings(template))
+    simplify_alarms(template)
+    return template, leave_out_unknown(template, known_types)
 
 
 def read(path: Path) -> Template:
-    """A template as it is written.
+    """Reads a template without expanding it.
 
     Raises:
-        TemplateError: there is none, or it is broken; the message says where.
+        TemplateError: there is no such file, or it is broken; the message says where.
     """
     from samtranslator.yaml_helper import yaml_parse  # noqa: PLC0415 - see `expand`
 
@@ -110,71 +86,62 @@ def read(path: Path) -> Template:
 
 
 def package(source: Template, base: Path, upload: Upload) -> None:
-    """Puts each function's folder into an archive, in place of the folder's name.
+    """Uploads each function's folder and replaces its name by the archive's address.
 
-    Layers stay empty: the handlers run on this virtual environment, which holds what the layer would bring.
+    Layers stay empty, because the functions run in this virtual environment, which has the layer's packages.
     """
     globals_ = source.get("Globals", {}).get("Function", {})
     for logical_id, resource in source["Resources"].items():
         properties = resource.setdefault("Properties", {})
-        if resource.get("Type") == "AWS::Serverless::Function" and "InlineCode" not in properties:
+        if resource["Type"] == "AWS::Serverless::Function" and "InlineCode" not in properties:
             folder = base / str(properties.get("CodeUri") or globals_.get("CodeUri") or ".")
             if not folder.is_dir():
                 raise TemplateError(f"{logical_id}: its CodeUri {folder} is not a folder")
-            properties["CodeUri"] = upload(f"{logical_id}.zip", _archive(folder))
-        elif resource.get("Type") == "AWS::Serverless::LayerVersion":
-            properties["ContentUri"] = upload(f"{logical_id}.zip", _empty_layer())
+            files = {
+                str(file.relative_to(folder)): file.read_bytes()
+                for file in sorted(folder.rglob("*"))
+                if file.is_file() and "__pycache__" not in file.parts
+            }
+            properties["CodeUri"] = upload(f"{logical_id}.zip", _archive(files))
+        elif resource["Type"] == "AWS::Serverless::LayerVersion":
+            properties["ContentUri"] = upload(f"{logical_id}.zip", _archive({"python/.keep": b""}))
 
 
-def _archive(folder: Path) -> bytes:
+def _archive(files: Mapping[str, bytes]) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(folder.rglob("*")):
-            if file.is_file() and "__pycache__" not in file.parts:
-                archive.write(file, file.relative_to(folder))
-    return content.getvalue()
-
-
-def _empty_layer() -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("python/.keep", "")
+        for name, data in files.items():
+            archive.writestr(name, data)
     return content.getvalue()
 
 
 def expand(source: Template) -> Template:
-    """SAM's resources as CloudFormation's.
+    """Expands SAM's resources to CloudFormation's.
 
     Raises:
-        TemplateError: SAM refuses it.
+        TemplateError: SAM refuses the template.
     """
-    # Imported here: it takes a second, which no other command of `bookings` should wait for.
+    # The import takes a second, and no other command of `bookings` needs it.
     from samtranslator.model.exceptions import InvalidDocumentException  # noqa: PLC0415 - see above
     from samtranslator.translator.transform import transform  # noqa: PLC0415 - see above
 
-    # At the end of the process it would complain of metrics of its own, which only AWS collects.
+    # Without a handler, its own metrics print a complaint at the end of the process.
     logging.getLogger("samtranslator.metrics.metrics").addHandler(logging.NullHandler())
+    no_managed_policies = SimpleNamespace(load=dict)  # the translator would ask AWS for them
     try:
-        template: Template = transform(copy.deepcopy(source), {}, _NoManagedPolicies())
+        template: Template = transform(copy.deepcopy(source), {}, no_managed_policies)
     except InvalidDocumentException as error:
         raise TemplateError("\n".join(cause.message for cause in error.causes)) from None
     return template
 
 
-class _NoManagedPolicies:
-    """For the translator, which would ask AWS for the list; every role of ours is written out."""
-
-    def load(self) -> dict[str, str]:
-        return {}
-
-
 def check_references(template: Template) -> None:
-    """Refuses names that nothing in the template has, as CloudFormation does.
+    """Refuses a reference to a name that the template lacks, as CloudFormation does.
 
-    The emulator takes such a name for a value: the functions would start, and look for a table called so.
+    The emulator would use the name as a value, and a function would look for a table of that name.
 
     Raises:
-        TemplateError: names each place and what it refers to.
+        TemplateError: the message has each place and the name.
     """
     known = template["Resources"].keys() | template.get("Parameters", {}).keys()
     missing = [
@@ -189,9 +156,9 @@ def check_references(template: Template) -> None:
 
 
 def expand_routes(template: Template) -> None:
-    """Makes each path of an HTTP API's OpenAPI body an Integration and a Route.
+    """Turns each path of an HTTP API's OpenAPI body into an Integration and a Route.
 
-    SAM describes the routes in `Body`, which the emulator ignores: every route would answer 404.
+    SAM describes the routes in `Body`. The emulator ignores it and would answer 404 on every route.
     """
     resources = template["Resources"]
     for api_id, api in list(resources.items()):
@@ -221,6 +188,7 @@ def expand_routes(template: Template) -> None:
 
 
 def _routes(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yields the key and the integration of each route."""
     for path, operations in body.get("paths", {}).items():
         for method, operation in operations.items():
             if isinstance(operation, Mapping) and _INTEGRATION in operation:
@@ -236,11 +204,10 @@ def _function_of(integration: Mapping[str, Any]) -> str:
     return match.group(1)
 
 
-def plain_alarms(template: Template) -> None:
-    """Lets an alarm that computes with several metrics watch the first of them alone.
+def simplify_alarms(template: Template) -> None:
+    """Reduces an alarm on several metrics to the first of them.
 
-    The emulator's CloudFormation knows no metric math, and alarms have nothing to watch here anyhow; but the
-    dashboard names them all.
+    The emulator's CloudFormation knows no metric math. The alarm must exist, because the dashboard names it.
     """
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
@@ -249,20 +216,19 @@ def plain_alarms(template: Template) -> None:
             properties |= {**watched["Metric"], "Period": watched["Period"], "Statistic": watched["Stat"]}
 
 
-def leave_out_unknown(template: Template, known_types: frozenset[str]) -> tuple[LeftOut, ...]:
-    """Removes the resources of a type unknown here, with the outputs and dependencies that name them.
+def leave_out_unknown(template: Template, known_types: Collection[str]) -> list[LeftOut]:
+    """Removes resources of unknown types, and the outputs and dependencies that name them.
 
     Raises:
-        TemplateError: a resource that is kept refers to one that isn't.
+        TemplateError: another resource refers to one of them.
     """
     resources = template["Resources"]
-    left_out = tuple(
-        LeftOut(
-            logical_id, kind, _WHY_LEFT_OUT.get(kind, "the emulator's CloudFormation doesn't know this type")
-        )
-        for logical_id, kind in ((name, resource["Type"]) for name, resource in resources.items())
-        if kind not in known_types and not kind.startswith(("Custom::", "AWS::CloudFormation::"))
-    )
+    left_out = [
+        LeftOut(name, kind, _REASONS.get(kind, "the emulator's CloudFormation doesn't know this type"))
+        for name, resource in resources.items()
+        if (kind := resource["Type"]) not in known_types
+        and not kind.startswith(("Custom::", "AWS::CloudFormation::"))
+    ]
     gone = {resource.logical_id: resource.type for resource in left_out}
     for logical_id in gone:
         del resources[logical_id]
@@ -279,17 +245,14 @@ def leave_out_unknown(template: Template, known_types: frozenset[str]) -> tuple[
 
 
 def _remove_dependencies(resource: dict[str, Any], gone: Collection[str]) -> None:
-    depends_on = resource.get("DependsOn")
-    names = [depends_on] if isinstance(depends_on, str) else depends_on or []
-    kept = [name for name in names if name not in gone]
-    if kept:
-        resource["DependsOn"] = kept
-    else:
-        resource.pop("DependsOn", None)
+    depends_on = resource.pop("DependsOn", [])
+    names = [depends_on] if isinstance(depends_on, str) else depends_on
+    if remaining := [name for name in names if name not in gone]:
+        resource["DependsOn"] = remaining
 
 
 def _references(node: object) -> Iterator[str]:
-    """The logical names that Ref, GetAtt and Sub mention anywhere below."""
+    """Yields the logical names in Ref, GetAtt and Sub anywhere in the node."""
     if isinstance(node, list):
         for child in node:
             yield from _references(child)
@@ -303,16 +266,3 @@ def _references(node: object) -> Iterator[str]:
                 text, own = value if isinstance(value, list) else (value, {})
                 yield from (name for name in re.findall(r"\$\{([A-Za-z0-9]+)[.}]", text) if name not in own)
             yield from _references(value)
-
-
-def table_settings(template: Template) -> tuple[TableSettings, ...]:
-    """What has to be told to each table once it is there."""
-    return tuple(
-        TableSettings(
-            logical_id,
-            resource["Properties"].get("TimeToLiveSpecification", {}),
-            resource["Properties"].get("PointInTimeRecoverySpecification", {}),
-        )
-        for logical_id, resource in template["Resources"].items()
-        if resource["Type"] == "AWS::DynamoDB::Table"
-    )

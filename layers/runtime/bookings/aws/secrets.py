@@ -4,13 +4,13 @@ from typing import Any
 
 from bookings.aws.clients import call, translated_errors
 from bookings.clock import Deadline
-from bookings.live_secrets import SecretVersion
+from bookings.use_cases.ports import SecretVersion
 
 _SERVICE = "Secrets Manager"
 
 
 class SecretsManagerSecret:
-    """Reads the two live versions; the secret's string is the token itself."""
+    """Reads the two live versions of the secret. Its string is the token itself."""
 
     def __init__(self, client: Any, arn: str) -> None:
         self._client = client

@@ -1,0 +1,5 @@
+"""`python -m local`: what `bookings local` does."""
+
+from local.commands import app
+
+app()
