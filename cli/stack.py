@@ -22,6 +22,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
+from bookings.use_cases.live_secrets import unusable
 from cli.output import CommandError, WrongCallError
 
 if TYPE_CHECKING:
@@ -105,12 +106,15 @@ class Stack:
         """Returns the Zoom secret token that the stack verifies with.
 
         Raises:
-            CommandError: it can't be read.
+            CommandError: it can't be read, or is no token.
         """
         with self.errors_explained("read the Zoom secret token"):
             client = self.session.client("secretsmanager", endpoint_url=self.endpoint_url, config=self.config)
             stored = client.get_secret_value(SecretId=self.output("ZoomSecretArn"))
-        return stored["SecretString"].strip()
+        token = stored["SecretString"].strip()
+        if problem := unusable(token):
+            raise CommandError(f"Can't sign for {self.name}: {problem}.")
+        return token
 
     def dynamodb(self) -> "DynamoDBClient":
         return self.session.client("dynamodb", endpoint_url=self.endpoint_url, config=self.config)

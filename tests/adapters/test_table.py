@@ -494,6 +494,24 @@ def test_a_booking_made_anew_remembers_its_erasure_and_tells_it_nobody() -> None
     assert parse_change(json.loads(json.dumps(stream_record(item)))).after == snapshot_of(booking)
 
 
+def test_a_read_is_of_what_was_written_last_and_none_where_nothing_stands(table_name: str) -> None:
+    dynamodb: Any = boto3.client("dynamodb")
+    asked: list[dict[str, Any]] = []
+    dynamodb.meta.events.register(
+        "provide-client-params.dynamodb.GetItem", lambda params, **_: asked.append(params)
+    )
+    reading = DynamoDBBookingStore(dynamodb, table_name)
+    booking = booking_of(sample("created"))
+    assert reading.load(booking.booking_id) is None
+    store(table_name).save(booking, replacing=None, expires_at=None)
+    assert reading.load(booking.booking_id) == booking
+    put_tombstone(table_name, booking, erased_at=EVENT_TS)
+    erased = Tombstone(booking_id=booking.booking_id, erased_at=EVENT_TS, revision=3)
+    assert reading.load(booking.booking_id) == erased
+    # moto reads the last write in any case, DynamoDB only if it is asked to.
+    assert {each["ConsistentRead"] for each in asked} == {True}
+
+
 class _AnswerLost:
     """A DynamoDB client whose first write is applied, and its answer lost."""
 
@@ -582,6 +600,16 @@ def test_a_failed_write_is_told_by_its_code_alone(
                 booking_of(sample("created")), replacing=None, expires_at=None
             )
     assert str(raised.value) == f"DynamoDB: {code}"
+
+
+def test_a_failed_read_is_told_by_its_code_alone() -> None:
+    # failure matrix: 22, 47
+    dynamodb: Any = boto3.client("dynamodb")
+    with Stubber(dynamodb) as stub:
+        stub.add_client_error("get_item", "AccessDeniedException", "canary@example.com is not welcome", 400)
+        with pytest.raises(ServiceUnavailable) as raised:
+            DynamoDBBookingStore(dynamodb, "bookings").load("booking-1")
+    assert str(raised.value) == "DynamoDB: AccessDeniedException"
 
 
 # ── sizes ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -107,7 +107,11 @@ class Processes:
         self._zygote = Child(
             *(sys.executable, "-S", "-P", str(Path(__file__).with_name("zygote.py"))),
             cwd=artefact.folder,
-            environment={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": artefact.python_path},
+            environment={
+                "PATH": os.environ.get("PATH", ""),
+                "PYTHONPATH": artefact.python_path,
+                "PYTHONDONTWRITEBYTECODE": "1",  # its forks run on the artefact, which others measure
+            },
         )
         self.seconds = {Moment.INIT: INIT_SECONDS, Moment.RUNNING: INVOCATION_SECONDS}
 

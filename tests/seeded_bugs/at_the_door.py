@@ -785,7 +785,7 @@ _OF_SECRETS = (
         replacements=(
             Replace(
                 RECEIVE,
-                'return unavailable("secret_unavailable")',
+                'return unavailable("secret_unavailable", {"reason": str(error)})',
                 'return problem(HTTPStatus.UNAUTHORIZED, "", log={"outcome": "secret_unavailable"})',
             ),
         ),
@@ -826,6 +826,13 @@ _OF_SECRETS = (
             "unit/test_receive.py::test_with_an_unusable_secret_nothing_is_accepted",
             "unit/test_live_secrets.py::test_a_blank_or_short_secret_is_none",
         ),
+    ),
+    SeededBug(
+        name="a-json-object-is-a-secret",
+        why="It is long enough.",
+        rows=(31,),
+        replacements=(Replace(SECRETS, 'if secret.lstrip().startswith("{"):', "if not secret:"),),
+        caught_by=by_tests("unit/test_receive.py::test_secret_that_is_a_json_object_is_answered_503"),
     ),
     SeededBug(
         name="every-forgery-has-the-secret-read-again",
@@ -982,7 +989,9 @@ _OF_SECRETS = (
         why="That they were read again was forgotten; then every forgery is a 503 for the life of a process.",
         rows=(28, 32),
         replacements=(
-            Replace(SECRETS, "        self._last_read_failed = False\n        if not", "        if not"),
+            Replace(
+                SECRETS, "        self._last_read_failed = False\n        if problem", "        if problem"
+            ),
         ),
         caught_by=by_tests(
             "unit/test_receive.py::test_once_the_secrets_were_read_a_forgery_is_a_forgery_again"

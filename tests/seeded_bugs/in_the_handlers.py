@@ -386,6 +386,89 @@ _OF_WRITES = (
         ),
     ),
     SeededBug(
+        name="what-looks-expired-is-dropped-unread",
+        why="It is past its retention; that its booking may not be is found out only by a look at it.",
+        rows=(),
+        replacements=(Replace(RECORD, "                if is_read:\n", "                if merged:\n"),),
+        caught_by=by_tests(
+            "unit/test_record.py::"
+            "test_a_late_canceled_that_tells_no_end_cancels_a_booking_that_is_not_past_its_retention"
+        ),
+    ),
+    SeededBug(
+        name="what-is-past-its-retention-is-read-again-and-again",
+        why="A booking that was read looks expired too, and what looks expired is read.",
+        rows=(52,),
+        replacements=(
+            Replace(
+                RECORD,
+                "stored, is_read = self._store.load(delivery.booking_id), True",
+                "stored = self._store.load(delivery.booking_id)",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_record.py::test_a_delivery_past_its_retention_is_counted_and_not_written",
+            "unit/test_record.py::"
+            "test_a_delivery_past_its_retention_does_not_renew_a_booking_that_is_past_it_too",
+        ),
+    ),
+    SeededBug(
+        name="a-booking-that-cannot-be-read-is-past-its-retention",
+        why="The delivery is, by all that is known; what is not known is whether its booking is.",
+        rows=(22, 47),
+        replacements=(
+            Replace(
+                RECORD,
+                "                stored, is_read = self._store.load(delivery.booking_id), True\n",
+                "                try:\n"
+                "                    stored, is_read = self._store.load(delivery.booking_id), True\n"
+                "                except ServiceUnavailable:\n"
+                "                    return Count.PAST_RETENTION, 0\n",
+            ),
+        ),
+        caught_by=by_tests(
+            "unit/test_record.py::"
+            "test_a_delivery_past_its_retention_comes_back_while_its_booking_cannot_be_read"
+        ),
+    ),
+    SeededBug(
+        name="a-booking-is-read-as-it-once-was",
+        why="A read that need not be consistent costs half; a booking of a moment ago is not found by it.",
+        rows=(),
+        replacements=(Replace(TABLE, "                ConsistentRead=True,\n", ""),),
+        caught_by=by_tests(
+            "adapters/test_table.py::test_a_read_is_of_what_was_written_last_and_none_where_nothing_stands"
+        ),
+    ),
+    SeededBug(
+        name="a-booking-that-is-read-is-there",
+        why="Whoever asks for a booking knows of it.",
+        rows=(),
+        replacements=(
+            Replace(
+                TABLE,
+                'return parse_item(answer["Item"]) if "Item" in answer else None',
+                'return parse_item(answer["Item"])',
+            ),
+        ),
+        caught_by=by_tests(
+            "adapters/test_table.py::test_a_read_is_of_what_was_written_last_and_none_where_nothing_stands"
+        ),
+    ),
+    SeededBug(
+        name="a-read-that-fails-is-an-error-of-ours",
+        why="Only writes fail; without a delay for it, ten receives are over in ten minutes.",
+        rows=(22, 47),
+        replacements=(
+            Replace(
+                TABLE,
+                "        with translated_errors(_SERVICE):\n            answer = call(\n",
+                "        if True:\n            answer = call(\n",
+            ),
+        ),
+        caught_by=by_tests("adapters/test_table.py::test_a_failed_read_is_told_by_its_code_alone"),
+    ),
+    SeededBug(
         name="an-erased-booking-comes-back",
         why="The tombstone is left, and nobody looks at it.",
         rows=(52,),

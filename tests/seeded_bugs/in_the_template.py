@@ -110,6 +110,27 @@ BUGS = (
         ),
     ),
     SeededBug(
+        name="a-handler-may-only-write-to-the-table",
+        why="Its write reads too; a read of its own is so rare that none is missed for months.",
+        rows=(),
+        replacements=(
+            Replace(
+                TEMPLATE,
+                "                Resource: !GetAtt BookingCanceledQueue.Arn\n"
+                "              - Sid: ReadAndWriteBookings\n"
+                "                Effect: Allow\n"
+                "                Action: [dynamodb:GetItem, dynamodb:PutItem]\n",
+                "                Resource: !GetAtt BookingCanceledQueue.Arn\n"
+                "              - Sid: ReadAndWriteBookings\n"
+                "                Effect: Allow\n"
+                "                Action: dynamodb:PutItem\n",
+            ),
+        ),
+        caught_by=by_tests(
+            "template/test_bookings_stack.py::test_a_role_may_do_what_its_function_does_and_no_more"
+        ),
+    ),
+    SeededBug(
         name="nobody-is-told-of-a-wrong-secret",
         why="Forgeries come every day; so would the alarm.",
         rows=(28,),

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
+from unicodedata import normalize
 
 CREATED, CANCELED, MOVED_AWAY = "created", "canceled", "canceled_by_reschedule"
 """The three maxima a booking keeps, by their names in the item's `zoom_events`."""
@@ -65,8 +66,8 @@ def booking_key(body: Mapping[str, Any]) -> str:
     """Returns the key of the booking that a body is about."""
     booked = _inner(body, "payload", "object")
     event_id = _inner(booked, "scheduled_event")["event_id"]
-    email = booked.get("invitee_email") or ""
-    return f"{event_id}-{hashlib.sha256((event_id + chr(10) + email.lower()).encode()).hexdigest()[:16]}"
+    email = normalize("NFC", (booked.get("invitee_email") or "").strip().lower())
+    return f"{event_id}-{hashlib.sha256((event_id + chr(10) + email).encode()).hexdigest()[:16]}"
 
 
 def reading_of(body: Mapping[str, Any]) -> Reading:
@@ -133,8 +134,6 @@ def expected_state(
         invitee = {**fields.get("invitee", {}), **source.details.get("invitee", {})}
         fields |= source.details
         fields |= {"invitee": invitee} if invitee else {}
-    if created:
-        fields.setdefault("created_at", _text_of_time(created.time))
     fields.pop("cancellation", None)
     if ended_by and "cancellation" in ended_by.details:
         fields["cancellation"] = ended_by.details["cancellation"]
@@ -174,7 +173,8 @@ def expected_event(before: Mapping[str, Any] | None, after: Mapping[str, Any] | 
         return None
     was, now = (before or {}).get("status", "nothing"), after["status"]
     if now == "canceled":
-        return None if was == "canceled" else "BookingCanceled"
+        known = before is not None and was == "canceled" and before["rescheduled"] == after["rescheduled"]
+        return None if known else "BookingCanceled"
     if was == "nothing":
         return "BookingCreated"
     if was == "canceled":
@@ -189,7 +189,7 @@ def expected_detail(
     before: Mapping[str, Any] | None, after: Mapping[str, Any], *, revision: int
 ) -> dict[str, Any]:
     """Returns the detail that announces a change, but for `metadata.id`."""
-    told_of_before = ("status", "start", "end", "location")
+    told_of_before = ("status", "rescheduled", "start", "end", "location")
     return {
         "metadata": {
             "schema_version": "1",
@@ -320,7 +320,12 @@ def _text_of_time(milliseconds: int) -> str:
 
 
 def _compared(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if name not in {"updated_at", "request_id"}}
+    return {
+        # Who comes is no sequence.
+        name: sorted(map(canonical_text, value)) if name in {"guests", "attendees"} else value
+        for name, value in fields.items()
+        if name not in {"updated_at", "request_id", "manage_url"}
+    }
 
 
 def _without_access(value: Any) -> Any:

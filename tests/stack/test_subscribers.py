@@ -52,6 +52,7 @@ def test_a_domain_event_tells_the_booking_and_how_it_was_before(stack: StackUnde
         "online_meeting": {"kind": "zoom", "meeting_id": "kanarie", "meeting_description": "kanarie"},
     }
     assert second.detail["previous"] == {
+        "rescheduled": False,
         "status": "confirmed",
         "start": "2026-11-26T14:00:00Z",
         "end": "2026-11-26T14:30:00Z",

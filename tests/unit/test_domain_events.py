@@ -103,7 +103,9 @@ TRANSITIONS: dict[str, tuple[dict[str, Any] | None, dict[str, Any], EventType | 
     ),
     "the request id went": (CONFIRMED, CONFIRMED | {"request_id": None}, None),
     "canceled to canceled": (CANCELED, CANCELED, None),
-    "canceled to replaced": (CANCELED, REPLACED | {"title": "New", "start": None}, None),
+    "canceled to replaced": (CANCELED, REPLACED, EventType.BOOKING_CANCELED),
+    "replaced to canceled for good": (REPLACED, CANCELED, EventType.BOOKING_CANCELED),
+    "replaced to replaced": (REPLACED, REPLACED | {"title": "New", "start": None}, None),
 }
 
 
@@ -138,6 +140,7 @@ def test_an_event_tells_what_happened_what_is_and_what_was() -> None:
     assert content["booking"] == after.fields
     assert content["previous"] == {
         "status": "confirmed",
+        "rescheduled": False,
         "start": "2026-11-25T16:00:00Z",
         "end": "2026-11-25T16:30:00Z",
         "location": {"kind": "in-person_meeting", "place": {"city": "Bonn"}},
@@ -149,6 +152,7 @@ def test_a_first_event_has_no_previous_and_an_absent_field_of_it_stays_absent() 
     before = snapshot(1, location=None, end=None)
     assert detail(before, snapshot(2))["previous"] == {
         "status": "confirmed",
+        "rescheduled": False,
         "start": "2026-11-25T16:00:00Z",
     }
 
@@ -264,10 +268,25 @@ def test_a_location_that_is_all_links_is_absent() -> None:
     assert "location" not in content["booking"]
 
 
-def test_a_change_of_links_alone_is_announced_only_where_they_are_shared() -> None:
+def test_change_of_the_manage_link_alone_is_no_event() -> None:
     before, after = snapshot(1, manage_url="https://a"), snapshot(2, manage_url="https://b")
     assert domain_event(before, after, share_access_links=False) is None
+    assert domain_event(before, after, share_access_links=True) is None
+
+
+def test_join_link_alone_is_announced_only_where_links_are_shared() -> None:
+    before = snapshot(1, location={"kind": "zoom", "online_meeting": {"join_url": "https://a"}})
+    after = snapshot(2, location={"kind": "zoom", "online_meeting": {"join_url": "https://b"}})
+    assert domain_event(before, after, share_access_links=False) is None
     assert announced(before, after, share=True).detail_type == EventType.BOOKING_UPDATED
+
+
+@pytest.mark.parametrize("field", ["guests", "attendees"])
+def test_another_order_of_people_is_no_event(field: str) -> None:
+    ida, ulf = {"email": "ida@guest.example"}, {"email": "ulf@guest.example"}
+    before = snapshot(1, **{field: [ida, ulf]})
+    assert domain_event(before, snapshot(2, **{field: [ulf, ida]}), share_access_links=False) is None
+    assert announced(before, snapshot(2, **{field: [ida]})).detail_type == EventType.BOOKING_UPDATED
 
 
 # failure matrix: 37

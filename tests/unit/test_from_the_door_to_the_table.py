@@ -106,6 +106,54 @@ def test_a_captured_request_replayed_within_the_window_is_one_booking_and_one_ev
     assert way.told == ["BookingCreated"]
 
 
+LOST = [
+    created(T),
+    canceled(T + MINUTE_MS, rescheduled=True),
+    canceled(T + 60 * MINUTE_MS),
+]
+EMITTED_TWICE = [created(T, created=""), created(T + 1900, created="")]
+TRAILING_SPACE = [
+    created(T, invitee_email="Ida@guest.example "),
+    canceled(T + 1, invitee_email="ida@guest.example"),
+]
+COMPOSED, DECOMPOSED = "zo\u00eb@guest.example", "zoe\u0308@guest.example"
+OTHER_UNICODE_FORM = [created(T, invitee_email=DECOMPOSED), canceled(T + 1, invitee_email=COMPOSED)]
+
+
+@pytest.mark.parametrize(
+    ("bodies", "status", "events"),
+    [
+        pytest.param(
+            LOST,
+            Status.CANCELED,
+            [("BookingCreated", False), ("BookingCanceled", True), ("BookingCanceled", False)],
+            id="moved, then lost for good",
+        ),
+        pytest.param(EMITTED_TWICE, Status.CONFIRMED, [("BookingCreated", False)], id="emitted twice"),
+        pytest.param(
+            TRAILING_SPACE,
+            Status.CANCELED,
+            [("BookingCreated", False), ("BookingCanceled", False)],
+            id="white space around the e-mail",
+        ),
+        pytest.param(
+            OTHER_UNICODE_FORM,
+            Status.CANCELED,
+            [("BookingCreated", False), ("BookingCanceled", False)],
+            id="another Unicode form of the e-mail",
+        ),
+    ],
+)
+def test_case_from_a_public_report(
+    way: Way, bodies: list[dict[str, Any]], status: Status, events: list[tuple[str, bool]]
+) -> None:
+    way.post(*bodies)
+    assert way.store.only.status is status
+    details = [json.loads(event.detail) for event in way.announced]
+    told = zip(way.told, (detail["booking"]["rescheduled"] for detail in details), strict=True)
+    assert list(told) == events
+
+
 # failure matrix: 2
 @pytest.mark.parametrize(
     "again",

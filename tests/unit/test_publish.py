@@ -82,6 +82,13 @@ def test_each_call_leaves_the_next_one_its_time(
     assert clock.monotonic() - start <= REQUEST_SECONDS
 
 
+def test_second_try_that_could_pass_the_deadline_is_not_begun() -> None:
+    clock = VirtualClock()
+    queues = Destination(clock, [0.71])
+    with pytest.raises(ServiceUnavailable, match=r"^down$"):
+        publish_to(queues, EVENT, Deadline(clock, CALL_SECONDS + 0.7))
+
+
 # failure matrix: 13, 36
 @pytest.mark.parametrize(
     ("fails", "answered", "calls"),

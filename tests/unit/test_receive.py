@@ -22,6 +22,7 @@ from bookings.limits import (
 )
 from bookings.settings import FanOut
 from bookings.use_cases.answers import Answer
+from bookings.use_cases.ports import SecretVersion
 from bookings.use_cases.receive import Request
 from bookings.zoom.events import CANCELED, CREATED
 from tests.door import Door
@@ -320,8 +321,22 @@ def test_with_secrets_manager_down_a_cold_process_answers_503(trouble: Trouble) 
     door.secret.trouble = trouble
     answer = door.post(created())
     assert_problem(answer, 503)
-    assert answer.log == {"outcome": "secret_unavailable"}
+    assert answer.log["outcome"] == "secret_unavailable"
+    assert answer.log["reason"].startswith("fake: ")
     assert door.counts.all == {Count.NOTHING_TO_VERIFY_WITH: 1}
+    assert door.service_calls == 0
+
+
+# failure matrix: 31
+def test_secret_that_is_a_json_object_is_answered_503() -> None:
+    door = Door()
+    door.secret.versions = [SecretVersion('{"ZoomSecretToken": "a-token-of-22-chars-00"}', door.clock.now())]
+    answer = door.post(created())
+    assert_problem(answer, 503)
+    assert answer.log == {
+        "outcome": "secret_unavailable",
+        "reason": "the stored secret is a JSON object; store the token alone, as plain text",
+    }
     assert door.service_calls == 0
 
 
@@ -338,7 +353,7 @@ def test_with_secrets_manager_down_what_a_new_secret_signed_is_asked_for_again(
     answers.append(door.post(created(), secret=new))
     for answer in answers:
         assert_problem(answer, 503)
-        assert answer.log == {"outcome": "secret_unavailable"}
+        assert answer.log == {"outcome": "secret_unavailable", "reason": "the secrets may be outdated"}
     assert door.counts.all == {Count.REFRESH_FAILED: 1, Count.NOTHING_TO_VERIFY_WITH: 2}
     assert door.post(created()).status == 200
 

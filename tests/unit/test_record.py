@@ -331,6 +331,19 @@ def test_a_delivery_past_its_retention_does_not_renew_a_booking_that_is_past_it_
     assert table.store.only is expired
 
 
+# failure matrix: 22, 47
+@pytest.mark.parametrize("trouble", [THROTTLED, DENIED, UNREACHABLE])
+def test_a_delivery_past_its_retention_comes_back_while_its_booking_cannot_be_read(trouble: Trouble) -> None:
+    table = Table(retention_days=30)
+    table.record(created(T - 40 * DAY_MS))
+    table.store.next = [trouble]
+    late = canceled(T - 31 * DAY_MS, end_date_time="")
+    with pytest.raises(ServiceUnavailable):
+        table.record(late)
+    assert table.counts.all == {Count.BOOKING_WRITTEN: 1}
+    assert table.record(late).outcome is Count.BOOKING_WRITTEN
+
+
 def test_a_booking_expires_with_its_retention_after_the_later_of_end_and_last_event() -> None:
     table = Table(retention_days=30)
     table.record(created(T))

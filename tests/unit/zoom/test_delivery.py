@@ -287,13 +287,16 @@ def test_a_body_that_is_not_valid_or_of_another_event_is_refused() -> None:
 
 
 # failure matrix: 36
-def test_an_event_with_a_new_model_is_not_taken_for_a_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
-    class ScheduledEventMoved(BaseModel):
+@pytest.mark.parametrize("name", ["scheduler.scheduled_event_accepted", "scheduler.scheduled_event_moved"])
+def test_an_event_with_a_new_model_is_not_taken_for_a_cancel(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    class NewEvent(BaseModel):
         event: str
         event_ts: int
 
-    body = canceled() | {"event": "scheduler.scheduled_event_moved"}
-    monkeypatch.setitem(events._MODELS, body["event"], ScheduledEventMoved)
+    body = canceled() | {"event": name}
+    monkeypatch.setitem(events._MODELS, name, NewEvent)
     assert identify(body).event == body["event"]
     with pytest.raises(UnknownEvent) as unknown:
         to_delivery(body)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -167,9 +168,10 @@ class Tombstone:
 def booking_id_of(event_id: str, email: str | None) -> str:
     """Returns a booking's key. It is pseudonymous and may be logged.
 
-    All invitees of a group event share one `event_id`.
+    All invitees of a group event share one `event_id`. White space around an e-mail, its case and its Unicode
+    form don't make another person.
     """
-    identity = f"{event_id}\n{(email or '').lower()}"
+    identity = f"{event_id}\n{unicodedata.normalize('NFC', (email or '').strip().lower())}"
     return f"{event_id}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 
 
@@ -248,6 +250,5 @@ def _details(
     result = details(sources[0])
     for source in sources[1:]:
         result = result.filled_from(details(source))
-    created_at = result.created_at or (event_time_text(created.event_time) if created else None)
     cancellation = details(canceled_by).cancellation if canceled_by else None
-    return dataclasses.replace(result, created_at=created_at, cancellation=cancellation)
+    return dataclasses.replace(result, cancellation=cancellation)

@@ -14,8 +14,9 @@ from bookings.envelope import BOOKINGS, Envelope, source_for
 
 SCHEMA_VERSION = "1"
 
-_NOT_COMPARED = {"updated_at", "request_id"}
-_PREVIOUS = ("status", "start", "end", "location")
+_NOT_COMPARED = {"updated_at", "request_id", "manage_url"}
+_SETS = {"guests", "attendees"}  # another order is no change
+_PREVIOUS = ("status", "rescheduled", "start", "end", "location")
 
 # A link or a passcode lets its bearer into the meeting, or cancel it. Only one of the shapes of a location is
 # documented, so a name or value that may be either is left out.
@@ -83,16 +84,25 @@ def domain_event(before: Snapshot | None, after: Snapshot, *, share_access_links
 def _event_type(before: dict[str, Any] | None, after: dict[str, Any]) -> EventType | None:
     was = before["status"] if before else None
     if after["status"] == Status.CANCELED:
-        return None if was == Status.CANCELED else EventType.BOOKING_CANCELED
+        # A cancel after a cancel is news if it tells a lost customer from a moved one.
+        same = before is not None and was == after["status"] and before["rescheduled"] == after["rescheduled"]
+        return None if same else EventType.BOOKING_CANCELED
     if before is None:
         return EventType.BOOKING_CREATED
     if was == Status.CANCELED:
         return EventType.BOOKING_RESCHEDULED if after["rescheduled"] else EventType.BOOKING_CREATED
     if any(before.get(name) != after.get(name) for name in ("start", "end")):
         return EventType.BOOKING_RESCHEDULED
-    compared = (before.keys() | after.keys()) - _NOT_COMPARED
-    changed = any(before.get(name) != after.get(name) for name in compared)
-    return EventType.BOOKING_UPDATED if changed else None
+    return EventType.BOOKING_UPDATED if _compared(before) != _compared(after) else None
+
+
+def _compared(fields: dict[str, Any]) -> dict[str, Any]:
+    """Returns the fields in which a difference is a BookingUpdated."""
+    return {
+        name: sorted(json.dumps(item, sort_keys=True) for item in value) if name in _SETS else value
+        for name, value in fields.items()
+        if name not in _NOT_COMPARED
+    }
 
 
 def _event_id(before: Snapshot | None, after: Snapshot) -> str:

@@ -20,7 +20,7 @@ class _Known:
         self.old_after = read_at + SECRET_MAX_AGE
         self._grace_ends = current.created_at + SECRET_GRACE
         self._current = [current.value]
-        self._both = [each.value for each in (current, previous) if each is not None and _usable(each)]
+        self._both = [each.value for each in (current, previous) if each and not unusable(each.value)]
 
     def live(self, now: datetime) -> list[str]:
         return self._both if now < self._grace_ends else self._current
@@ -87,9 +87,9 @@ class LiveSecrets:
             self._last_read_failed = True
             raise _Unreadable(str(error)) from error
         self._last_read_failed = False
-        if not _usable(current):
+        if problem := unusable(current.value):
             self._known = None
-            raise SecretUnavailable(f"the stored secret is shorter than {SECRET_MIN_LENGTH} characters")
+            raise SecretUnavailable(problem)
         return _Known(current, previous, self._clock.now())
 
 
@@ -97,5 +97,11 @@ class _Unreadable(SecretUnavailable):
     pass
 
 
-def _usable(version: SecretVersion) -> bool:
-    return len(version.value.strip()) >= SECRET_MIN_LENGTH
+def unusable(secret: str) -> str | None:
+    """Returns why a stored secret can't be a token, None if it can."""
+    if secret.lstrip().startswith("{"):
+        # The console's default form, "Key/value", stores a JSON object.
+        return "the stored secret is a JSON object; store the token alone, as plain text"
+    if len(secret.strip()) < SECRET_MIN_LENGTH:
+        return f"the stored secret is shorter than {SECRET_MIN_LENGTH} characters"
+    return None

@@ -139,9 +139,9 @@ class Receiver:
                 f"{error}.",
                 log={"outcome": "refused", "reason": type(error).__name__},
             )
-        except SecretUnavailable:
+        except SecretUnavailable as error:
             self._count(Count.NOTHING_TO_VERIFY_WITH)
-            return unavailable("secret_unavailable")
+            return unavailable("secret_unavailable", {"reason": str(error)})
         try:
             return self._answer(delivery)
         except ServiceError as error:
