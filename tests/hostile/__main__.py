@@ -1,4 +1,4 @@
-"""Attacks the door until somebody has seen enough: `make fuzz SECONDS=…`.
+"""Attacks the door until somebody has seen enough: `python -m tests.hostile --seconds …`.
 
 The attacks by chance share the first half of the time, the targets that are guided by coverage the other
 one; those start from the corpus and go on from what earlier runs found, in `.local/fuzz/`. `--keep` takes

@@ -1,4 +1,4 @@
-"""`make fuzz`: what fails is told with what makes it fail again, and the fuzzer still fits the targets."""
+"""`python -m tests.hostile` shows how to repeat a failure, and the fuzzer still fits its targets."""
 
 import importlib.util
 import subprocess

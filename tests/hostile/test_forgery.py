@@ -1,7 +1,8 @@
 """Nothing that somebody made who doesn't know the secret is accepted, answered 5xx, or costs a call.
 
 Accepted is told apart from refused by `gateway.is_authentic`, the contract in other words than the product's.
-`make fuzz` goes on where these tests stop; each try is drawn from a seed that is printed with a failure.
+`python -m tests.hostile` goes on where these tests stop; each try is drawn from a seed that is printed with a
+failure.
 """
 
 from collections.abc import Callable
