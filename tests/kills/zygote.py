@@ -126,9 +126,9 @@ def preload() -> None:
     for module in _PRELOADED:
         importlib.import_module(module)
     # Found only on the artefact's path.
-    import boto3  # noqa: PLC0415
-    from botocore.session import get_session  # noqa: PLC0415
-    from pydantic import BaseModel  # noqa: PLC0415
+    import boto3  # noqa: PLC0415 - preloaded here, for every child
+    from botocore.session import get_session  # noqa: PLC0415 - preloaded here, for every child
+    from pydantic import BaseModel  # noqa: PLC0415 - preloaded here, for every child
 
     type("Model", (BaseModel,), {})  # the first model imports most of pydantic
     session = get_session()
