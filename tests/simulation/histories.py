@@ -12,8 +12,38 @@ from tests.simulation.timeline import START
 
 START_MS = int(START.timestamp() * 1000)
 
-_SLOTS = ("2026-12-01T16:00:00Z", "2026-12-02T09:30:00+01:00", "2026-12-03T07:15:00.500Z", "")
+_SLOTS = (
+    "2026-12-01T16:00:00Z",
+    "2026-12-02T09:30:00+01:00",
+    "2026-12-03T07:15:00.500Z",
+    "2026-12-04 09:00:00",  # local time
+    "2026-W50-1",  # not to be read
+    "",
+)
 _ANSWERED = [{"question": "Topic?", "position": 0, "answer": ["Prices"]}]
+_NEAR_MISSES = [
+    {"question": "Topic?", "position": 0, "answer": "Prices"},
+    None,
+    {"question": "?", "position": 1},
+]
+_PLACES: tuple[dict[str, Any], ...] = (
+    {
+        "location": {
+            "location_type": "in-person_meeting",
+            "custom_location": "Hill Rd (https://maps.example/x) 9",
+        }
+    },
+    {"location": {"additional_info": "ring at no.2/back door"}, "location_kind": ""},
+    {
+        "external_location": {
+            "kind": "google_meet",
+            "pin": "1",
+            "meeting_description": "PIN: 1",
+            "phone": "+1",
+        }
+    },
+    {"location": [], "external_location": None},
+)
 
 
 class Expected(Enum):
@@ -71,6 +101,7 @@ def _booking(random: Random, event_id: str) -> list[tuple[dict[str, Any], float]
     check = random.random() < 0.05
     if check:
         current = f"bookings-check-{event_id}"
+    email = random.choice(("", None, " ")) if random.random() < 0.1 else "ann@example.com"
     for step in range(random.choice((1, 1, 1, 1, 2, 2, 3))):
         action = "book" if step == 0 else random.choice(("cancel", "move", "move to", "book", "rise"))
         at = START_MS + int(now * 1000)
@@ -93,6 +124,10 @@ def _booking(random: Random, event_id: str) -> list[tuple[dict[str, Any], float]
             case _:  # the same moment says two things
                 bodies.append((_created(random, bodies[-1][0]["event_ts"], current, large=large), now))
         now += random.choice((0.0, 0.001, 1.0, 30.0, 59.0, 61.0, 600.0, 5_000.0))
+    for body, _ in bodies:
+        body["payload"]["object"]["invitee_email"] = email
+    if random.random() < 0.05:
+        random.choice(bodies)[0]["payload"]["object"].pop("invitee_email")
     return bodies
 
 
@@ -114,8 +149,10 @@ def _details(random: Random, *, large: bool) -> dict[str, Any]:
     slot = random.choice(_SLOTS)
     details: dict[str, Any] = {
         "start_date_time": slot,
-        "questions_and_answers": random.choice(([], _ANSWERED)),
+        "questions_and_answers": random.choice(([], _ANSWERED, _ANSWERED, _NEAR_MISSES)),
     }
+    if chance > 0.8:
+        details |= random.choice(_PLACES) | {"guests": ["guest@example.com", None]}
     if chance < 0.3:
         details["summary"] = random.choice(("", None, "Tour 🚲", "First meeting"))
     if chance < 0.15:

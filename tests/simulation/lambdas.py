@@ -320,7 +320,6 @@ def handlers_in_environments() -> Iterator[None]:
         _replaced(
             table,
             zlib=SimpleNamespace(compress=_remembering(zlib.compress), decompress=zlib.decompress),
-            details_of_stored=_remembering(delivery.details_of_stored),
         ),
         _replaced(
             record,

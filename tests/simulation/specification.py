@@ -7,6 +7,7 @@ is not made here again.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 from unicodedata import normalize
+from zoneinfo import ZoneInfo
 
 CREATED, CANCELED, MOVED_AWAY = "created", "canceled", "canceled_by_reschedule"
 """The three maxima a booking keeps, by their names in the item's `zoom_events`."""
@@ -21,7 +23,9 @@ CREATED, CANCELED, MOVED_AWAY = "created", "canceled", "canceled_by_reschedule"
 MOVE_WINDOW_MS = 60_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_WORDS_OF_ACCESS = ("url", "link", "passcode", "password", "pwd")
+_WORDS_OF_ACCESS = ("url", "link", "passcode", "password", "pwd", "accesscode", "meetingdescription")
+_SCHEME = re.compile(r"[a-z0-9+.-]*(?:://|%3a%2f%2f)", re.IGNORECASE)
+_HOST = re.compile(r"(?:[\w+-]*\.)+[^\W\d_][\w-]+(?::\d+)?(?:/|%2f)\S", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,14 +35,18 @@ class Reading:
     Attributes:
         maximum: which of the three it competes for.
         order: event time in milliseconds, then the digest; the greatest is kept.
+        nameless: it cancels and has no e-mail, so it needs a booking that is there.
         details: the item's fields it tells, none of them null or empty.
+        cancellation: how it cancels, None where it says nothing of that.
     """
 
     booking_id: str
     maximum: str
     order: tuple[int, str]
     rescheduled: bool
+    nameless: bool
     details: Mapping[str, Any] = field(repr=False)
+    cancellation: Mapping[str, Any] | None = field(repr=False)
 
     @property
     def time(self) -> int:
@@ -110,6 +118,8 @@ def expected_state(
         for maximum in sorted({each.maximum for each in readings})
     }
     created, canceled, moved_away = (best.get(each) for each in (CREATED, CANCELED, MOVED_AWAY))
+    if created is None and all(each.nameless for each in readings):
+        return None  # they wait in quarantine: nobody can tell whose booking they mean
 
     # X cancels when it is as new as C or newer; R too, unless R and C are the two halves of one move.
     ends = []
@@ -126,17 +136,10 @@ def expected_state(
     deciding = ended_by or created
     assert deciding, "a booking that nothing cancels was created"
 
-    cancels = [each for each in (canceled, moved_away) if each]
-    told = [each for each in (created, max(cancels, key=lambda each: each.order, default=None)) if each]
     newest = max(best.values(), key=lambda each: each.order)
-    fields: dict[str, Any] = {}
-    for source in reversed(told):  # what is told first goes over what only fills
-        invitee = {**fields.get("invitee", {}), **source.details.get("invitee", {})}
-        fields |= source.details
-        fields |= {"invitee": invitee} if invitee else {}
-    fields.pop("cancellation", None)
-    if ended_by and "cancellation" in ended_by.details:
-        fields["cancellation"] = ended_by.details["cancellation"]
+    fields = dict((created or newest).details)
+    if ended_by and ended_by.cancellation:
+        fields["cancellation"] = ended_by.cancellation
     status = "canceled" if ended_by else "confirmed"
     fields |= {
         "booking_id": newest.booking_id,
@@ -243,6 +246,7 @@ def _read(text: str) -> Reading:
     payload, booked = _inner(body, "payload"), _inner(body, "payload", "object")
     calendar_entry = _inner(booked, "scheduled_event")
     online, place = _inner(calendar_entry, "external_location"), _inner(calendar_entry, "location")
+    zone = (booked.get("time_zone") or "").strip()
     moved = booked.get("rescheduled") is True
     cancel = MOVED_AWAY if moved else CANCELED
     told = {
@@ -250,13 +254,20 @@ def _read(text: str) -> Reading:
         "account_id": payload.get("account_id"),
         "host_user_id": payload.get("user_id"),
         "title": calendar_entry.get("summary"),
-        "start": _moment(calendar_entry.get("start_date_time")),
-        "end": _moment(calendar_entry.get("end_date_time")),
-        "created_at": _moment(booked.get("created")) or _moment(calendar_entry.get("created")),
+        "start": _moment(calendar_entry.get("start_date_time"), zone),
+        "end": _moment(calendar_entry.get("end_date_time"), zone),
+        "created_at": _moment(booked.get("created"), zone) or _moment(calendar_entry.get("created"), zone),
         "manage_url": booked.get("manage_url"),
-        "answers": booked.get("questions_and_answers"),
+        "answers": [
+            {
+                **each,
+                "answer": [each["answer"]] if isinstance(each.get("answer"), str) else each.get("answer"),
+            }
+            for each in booked.get("questions_and_answers") or []
+            if each
+        ],
         "tracking": booked.get("tracking"),
-        "cancellation": booked.get("cancellation"),
+        "payment": booked.get("payment"),
         "guests": calendar_entry.get("guests"),
         "attendees": calendar_entry.get("attendees"),
         "invitee": {
@@ -267,7 +278,7 @@ def _read(text: str) -> Reading:
             "time_zone": booked.get("time_zone"),
         },
         "location": {
-            "kind": calendar_entry.get("location_kind") or online.get("kind") or place.get("kind"),
+            "kind": calendar_entry.get("location_kind") or place.get("location_type") or online.get("kind"),
             "place": place,
             "online_meeting": online,
         },
@@ -281,7 +292,9 @@ def _read(text: str) -> Reading:
             hashlib.sha256(canonical_text(body).encode()).hexdigest(),
         ),
         rescheduled=moved,
+        nameless=not body["event"].endswith("_created") and not (booked.get("invitee_email") or "").strip(),
         details=_present(told) or {},
+        cancellation=_present(booked.get("cancellation")),
     )
 
 
@@ -302,14 +315,20 @@ def _present(value: Any) -> Any:
     return None if isinstance(value, str | dict | list) and not value else value
 
 
-def _moment(text: Any) -> str | None:
+def _moment(text: str | None, zone: str) -> str | None:
     """Returns a time as UTC with whole seconds, None for what is none."""
+    letters = (text or "").strip().upper().replace(" ", "T")
+    if not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}", letters):
+        return None
+    seconds, rest = letters[:19], re.sub(r"^\.[0-9]+", "", letters[19:])
+    if not re.fullmatch(r"|Z|[+-][0-9]{2}:?[0-9]{2}", rest):
+        return None
     try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
+        moment = datetime.strptime(seconds + (rest or "Z"), "%Y-%m-%dT%H:%M:%S%z")
+        if not rest and zone:
+            moment = moment.replace(tzinfo=ZoneInfo(zone))
         moment = moment.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
+    except (KeyError, ValueError, OverflowError):
         return None
     date = f"{moment.year:04}-{moment.month:02}-{moment.day:02}"
     return f"{date}T{moment.hour:02}:{moment.minute:02}:{moment.second:02}Z"
@@ -331,30 +350,35 @@ def _compared(fields: Mapping[str, Any]) -> dict[str, Any]:
 def _without_access(value: Any) -> Any:
     """Returns a part of a location less whatever may let its bearer in, None if nothing is left."""
     if isinstance(value, str):
-        return None if _may_be_link(value) else value
+        return _without_links(value)
     if isinstance(value, dict):
-        kept = {
-            name: _without_access(item)
-            for name, item in value.items()
-            if not any(word in name.lower() for word in _WORDS_OF_ACCESS)
-        }
+        kept = {name: _without_access(item) for name, item in value.items() if not _opens(name)}
         return {name: item for name, item in kept.items() if item is not None} or None
     if isinstance(value, list):
         return [item for item in map(_without_access, value) if item is not None] or None
     return value
 
 
-def _may_be_link(text: str) -> bool:
-    """Returns whether a text has a scheme in it, or a host's name, a slash and something after it."""
-    if "://" in text:
-        return True
-    parts = text.split("/")
-    for number, host in enumerate(parts[:-1], 1):
-        name, dot, top = host.rpartition(".")
-        before = name[-1:]
-        named = bool(dot) and (before == "-" or (before.isascii() and before.isalnum()))
-        # An empty part is followed by the next slash, but the last one by nothing.
-        followed = not parts[number][0].isspace() if parts[number] else number < len(parts) - 1
-        if named and len(top) >= 2 and top.isascii() and top.isalpha() and followed:
-            return True
-    return False
+def _opens(name: str) -> bool:
+    """Returns whether a field of this name may let its bearer in."""
+    letters = re.sub(r"[\W_]", "", name).lower()
+    # A PIN is a word of its own: pin, host_pin, dialInPin, PIN, but not shipping.
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za-z]+", " ", name).lower().split()
+    return "pin" in words or any(word in letters for word in _WORDS_OF_ACCESS)
+
+
+def _without_links(text: str) -> str | None:
+    """Returns a text less each link, from its scheme or host to the next white space."""
+    pieces = re.split(r"(\s+)", text)
+    shorter = [_before_link(piece) for piece in pieces]
+    if shorter == pieces:
+        return text
+    left = "".join(shorter).strip()
+    return left if re.search(r"[^\W_]", left) else None
+
+
+def _before_link(piece: str) -> str:
+    for start in range(len(piece)):
+        if _SCHEME.match(piece, start) or _HOST.match(piece, start):
+            return piece[:start] + piece[len(piece.rstrip(".,;:!?)]}>\"'")) :]
+    return piece

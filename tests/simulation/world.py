@@ -25,7 +25,7 @@ from tests.simulation.specification import booking_key
 from tests.simulation.stack import CANCELED, CREATED, build_stack, function_settings
 from tests.simulation.timeline import Timeline
 from tests.simulation.weather import Weather, draw_weather
-from tests.simulation.zoom import Answered, Zoom
+from tests.simulation.zoom import Answered, Zoom, quarantined_body
 
 MAX_EVENTS = 20_000
 """Of the timeline, for one schedule; what takes more does not come to rest."""
@@ -59,6 +59,7 @@ class Accident(StrEnum):
     ANNOUNCED = "an operator announces the present state of the bookings"
     REDRIVEN = "an operator redrives a DLQ"
     RECOVERED = "an operator feeds a delivery from Zoom's delivery log"
+    REQUEUED = "an operator replays the quarantine"
     REPLAYED = "everything is replayed"
     REBUILT = "the table is rebuilt from nothing"
     OUTLIVED = "the retention of all bookings passes"
@@ -173,6 +174,7 @@ class World:
         self.deleted: list[str] = []
         self.accidents: dict[str, int] = {}
         self.calm = False
+        self._writes_at_replay = ("", 0)
         # When each secret that Zoom signed with began to be live here, and when it was replaced.
         self._stored_at = {SECRET: -inf}
         self._replaced_at: dict[str, float] = {}
@@ -376,11 +378,31 @@ class World:
             # Not at once: a process may know a secret that was just stored a minute later only.
             self.zoom.send(replace(webhook, sent_at=STALE_SECONDS + 1))
             busy = True
+        busy = self._replay_quarantine() or busy
         if self.stream.given_up and Accident.ANNOUNCED not in self.accidents and not busy:
             self._happens(Accident.ANNOUNCED)
             self._announce()
             busy = True
         return busy
+
+    def _replay_quarantine(self) -> bool:
+        """Sends again what waits for a booking, as long as the table has changed since the last time."""
+        url = self.stack.queues["QuarantineQueue"]
+        waiting = [
+            json.loads(quarantined_body(message.body))
+            for message in self.stack.sqs.messages(url)
+            if waits_for_booking(message.body)
+        ]
+        writes = len(self.stack.dynamodb.stream(self.stack.table))
+        if not waiting or self._writes_at_replay == (self.stack.table, writes):
+            return False
+        self._writes_at_replay = (self.stack.table, writes)
+        self._happens(Accident.REQUEUED)
+        self._delete(url, lambda message: waits_for_booking(message["Body"]))
+        for webhook in self.webhooks:
+            if webhook.expected is Expected.RECORDED and webhook.decoded in waiting:
+                self.zoom.send(replace(webhook, sent_at=STALE_SECONDS + 1))
+        return True
 
     def _delete(self, url: str, which: Callable[[Mapping[str, Any]], bool]) -> None:
         """Deletes messages of a DLQ, which an operator has looked at."""
@@ -521,6 +543,11 @@ class _Nothing:
     def __enter__(self) -> None: ...
 
     def __exit__(self, *_error: object) -> None: ...
+
+
+def waits_for_booking(message: str) -> bool:
+    """Returns whether a quarantine message is a cancel without an e-mail."""
+    return bool(json.loads(message)["reason"] == "no_invitee_email")
 
 
 def same_change(one: Any, other: Any) -> bool:

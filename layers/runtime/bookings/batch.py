@@ -48,6 +48,7 @@ class RecordBatch:
                     "booking_id": recorded.booking_id,
                     "zoom_request_id": recorded.request_id,
                     "bodies_given_up": recorded.bodies_given_up,
+                    "unreadable_times": list(recorded.unreadable_times),
                 },
             )
 

@@ -30,6 +30,7 @@ class Count(StrEnum):
     CONTENTION = "Contention"  # another writer got in first; merged again
     PAST_RETENTION = "PastRetention"  # not written
     ERASED = "Erased"  # older than its booking's erasure, dropped
+    TIME_UNREADABLE = "TimeUnreadable"  # a field of a delivery, left out of the booking
     BODY_GIVEN_UP = "BodyGivenUp"  # a stored body left out, for the item's size
     RECORD_FAILED = "RecordFailed"  # comes back later, in the end to the DLQ
     # booking_events

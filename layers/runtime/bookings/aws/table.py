@@ -24,7 +24,6 @@ from bookings.domain.events import Snapshot
 from bookings.limits import ATTRIBUTE_NAME_BYTES, INT64_MAX, INT64_MIN, ITEM_BYTES, KEY_BYTES
 from bookings.use_cases.announce import Change, StreamRecord
 from bookings.use_cases.ports import BookingTooLarge, RevisionConflict
-from bookings.zoom.delivery import details_of_stored
 
 _SERVICE = "DynamoDB"
 
@@ -88,6 +87,7 @@ def build_item(booking: Booking, expires_at: int | None) -> dict[str, Any]:
                     ("digest", event.digest),
                     ("rescheduled", event.rescheduled),
                     ("request_id", event.request_id),
+                    ("cancellation", event.cancellation),
                     ("body", None if event.body is None else zlib.compress(event.body)),
                 )
                 if value is not None
@@ -165,14 +165,13 @@ def _giving_up_bodies(booking: Booking) -> Iterator[Booking]:
 
 
 def _stored_delivery(values: dict[str, Any]) -> StoredDelivery:
-    body = zlib.decompress(values["body"]) if "body" in values else None
     return StoredDelivery(
         event_time=values["event_time"],
         digest=values["digest"],
         rescheduled=values["rescheduled"],
         request_id=values.get("request_id"),
-        body=body,
-        details=None if body is None else details_of_stored(body),
+        cancellation=values.get("cancellation"),
+        body=zlib.decompress(values["body"]) if "body" in values else None,
     )
 
 

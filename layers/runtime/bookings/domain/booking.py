@@ -53,20 +53,9 @@ class Details:
     attendees: list[Any] | None = None
     answers: list[Any] | None = None
     tracking: dict[str, Any] | None = None
+    payment: dict[str, Any] | None = None
     manage_url: str | None = None
-    cancellation: dict[str, Any] | None = None
     created_at: str | None = None
-
-    def filled_from(self, other: Details) -> Details:
-        """Returns these details, with the other's for the missing ones."""
-        filled = {
-            item.name: getattr(other, item.name)
-            for item in dataclasses.fields(self)
-            if getattr(self, item.name) is None
-        }
-        if self.invitee and other.invitee:
-            filled["invitee"] = other.invitee | self.invitee
-        return dataclasses.replace(self, **filled)
 
     def as_dict(self) -> dict[str, Any]:
         values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
@@ -78,6 +67,7 @@ PUBLIC_FIELDS = (
     "status",
     "rescheduled",
     *(item.name for item in dataclasses.fields(Details)),
+    "cancellation",
     "updated_at",
     "request_id",
 )
@@ -92,15 +82,14 @@ class StoredDelivery:
         event_time: milliseconds since 1970, by Zoom's clock.
         digest: SHA-256 of the canonical body. It orders two bodies with one event time.
         body: canonical JSON, with every field. None once it was given up for the item's size.
-        details: read from the body. None without a body.
     """
 
     event_time: int
     digest: str
     rescheduled: bool
     request_id: str | None = None
+    cancellation: dict[str, Any] | None = field(default=None, repr=False)
     body: bytes | None = field(default=None, repr=False)
-    details: Details | None = field(default=None, repr=False)
 
     @property
     def order(self) -> tuple[int, str]:
@@ -109,18 +98,32 @@ class StoredDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One verified delivery about one booking."""
+    """One verified delivery about one booking.
+
+    Attributes:
+        names_invitee: false without an e-mail. Such a cancel only changes a booking that is there.
+        unreadable_times: names of the fields whose time can't be read. The details lack these times.
+    """
 
     booking_id: str
     kind: Kind
     event: StoredDelivery
+    details: Details = field(repr=False)
+    names_invitee: bool = True
+    unreadable_times: tuple[str, ...] = ()
+
+    @property
+    def needs_booking(self) -> bool:
+        """Whether nobody can tell whose booking it is, unless there is one under its key."""
+        return self.kind is not Kind.CREATED and not self.names_invitee
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """The state of a booking. It follows from `deliveries` alone.
+    """The state of a booking.
 
     Attributes:
+        details: all from the newest created delivery, or without one from the newest cancel.
         revision: number of writes. 0 before the first.
         erased_until: set on a booking that was erased and booked anew. Milliseconds since 1970. Deliveries
             of that time or before are dropped.
@@ -138,6 +141,12 @@ class Booking:
     def newest(self) -> StoredDelivery:
         return max(self.deliveries.values(), key=lambda event: event.order)
 
+    @property
+    def cancellation(self) -> dict[str, Any] | None:
+        """The cancellation of the delivery that cancels the booking, None while it is confirmed."""
+        canceled_by = _canceled_by(self.deliveries)
+        return canceled_by.cancellation if canceled_by else None
+
     def public_fields(self) -> dict[str, Any]:
         """Returns the fields that subscribers may see, see `PUBLIC_FIELDS`."""
         fields: dict[str, Any] = {
@@ -147,6 +156,8 @@ class Booking:
             **self.details.as_dict(),
             "updated_at": event_time_text(self.newest.event_time),
         }
+        if self.cancellation:
+            fields["cancellation"] = self.cancellation
         if self.newest.request_id:
             fields["request_id"] = self.newest.request_id
         return fields
@@ -187,12 +198,14 @@ def merge(booking: Booking | None, delivery: Delivery) -> Booking:
         return booking
     deliveries[delivery.kind] = delivery.event
     canceled_by = _canceled_by(deliveries)
-    created = deliveries.get(Kind.CREATED)
+    newest = max(deliveries.values(), key=lambda event: event.order)
+    source = deliveries.get(Kind.CREATED, newest)
     return Booking(
         booking_id=delivery.booking_id,
         status=Status.CANCELED if canceled_by else Status.CONFIRMED,
         rescheduled=(canceled_by or deliveries[Kind.CREATED]).rescheduled,
-        details=_details(deliveries, created, canceled_by, booking.details if booking else Details()),
+        # Only the new delivery can become the source, so no stored body is read.
+        details=booking.details if booking and source is not delivery.event else delivery.details,
         deliveries=MappingProxyType(deliveries),
         revision=booking.revision if booking else 0,
         erased_until=booking.erased_until if booking else None,
@@ -232,23 +245,3 @@ def _halves_of_one_move(created: StoredDelivery | None, moved: StoredDelivery | 
         and created.rescheduled
         and abs(moved.event_time - created.event_time) <= MOVE_WINDOW_MS
     )
-
-
-def _details(
-    deliveries: Mapping[Kind, StoredDelivery],
-    created: StoredDelivery | None,
-    canceled_by: StoredDelivery | None,
-    stored: Details,
-) -> Details:
-    def details(event: StoredDelivery) -> Details:
-        # Without a body, the item's own fields have the details.
-        return event.details if event.details is not None else stored
-
-    cancels = [event for kind, event in deliveries.items() if kind is not Kind.CREATED]
-    newest_first = sorted(cancels, key=lambda event: event.order, reverse=True)[:1]
-    sources = [created, *newest_first] if created else newest_first
-    result = details(sources[0])
-    for source in sources[1:]:
-        result = result.filled_from(details(source))
-    cancellation = details(canceled_by).cancellation if canceled_by else None
-    return dataclasses.replace(result, cancellation=cancellation)

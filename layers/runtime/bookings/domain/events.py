@@ -18,11 +18,18 @@ _NOT_COMPARED = {"updated_at", "request_id", "manage_url"}
 _SETS = {"guests", "attendees"}  # another order is no change
 _PREVIOUS = ("status", "rescheduled", "start", "end", "location")
 
-# A link or a passcode lets its bearer into the meeting, or cancel it. Only one of the shapes of a location is
-# documented, so a name or value that may be either is left out.
-_ACCESS_NAMES = ("url", "link", "passcode", "password", "pwd")
-# Also a link without a scheme: a host name, a slash, and something after it.
-_ACCESS_VALUE = re.compile(r"://|[a-z0-9-]\.[a-z]{2,}/\S", re.IGNORECASE)
+# A link or a passcode lets its bearer into the meeting. Only some shapes of a location are documented, so a
+# name decides, in any spelling. A meeting's description repeats its invitation, passcode and PIN included.
+_ACCESS_NAMES = ("url", "link", "passcode", "password", "pwd", "accesscode", "meetingdescription")
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+# With a scheme, or a host name, a slash and something after it. Possessive quantifiers keep the work linear.
+_LINK = re.compile(
+    r"(?:(?<![a-z0-9+.-])[a-z0-9+.-]*+(?:://|%3a%2f%2f)"
+    r"|(?<![\w.+-])(?:[\w+-]*+\.)++[^\W\d_][\w-]++(?::\d+)?(?:/|%2f)(?=\S))\S*",
+    re.IGNORECASE,
+)
+_BEHIND_LINK = ".,;:!?)]}>\"'"
 
 
 class EventType(StrEnum):
@@ -135,9 +142,21 @@ def _without_access(value: Any) -> Any:
         return {
             name: shared
             for name, item in value.items()
-            if not any(word in name.lower() for word in _ACCESS_NAMES)
-            and (shared := _without_access(item)) not in (None, {}, [])
+            if not _gives_access(name) and (shared := _without_access(item)) not in (None, {}, [])
         }
     if isinstance(value, list):
         return [shared for item in value if (shared := _without_access(item)) not in (None, {}, [])]
-    return None if isinstance(value, str) and _ACCESS_VALUE.search(value) else value
+    return _without_links(value) if isinstance(value, str) else value
+
+
+def _gives_access(name: str) -> bool:
+    plain = "".join(filter(str.isalnum, name)).lower()
+    return any(word in plain for word in _ACCESS_NAMES) or "pin" in map(str.lower, _WORDS.findall(name))
+
+
+def _without_links(text: str) -> str | None:
+    """Returns a text without its links. None if no letter or digit is left."""
+    cut, links = _LINK.subn(lambda link: link[0][len(link[0].rstrip(_BEHIND_LINK)) :], text)
+    if not links:
+        return text
+    return cut.strip() if any(map(str.isalnum, cut)) else None

@@ -11,7 +11,7 @@ from bookings.errors import FieldError, ServiceUnavailable
 from bookings.limits import WRITE_ATTEMPTS
 from bookings.use_cases.ports import BookingStore, BookingTooLarge, MessageQueue, RevisionConflict
 from bookings.use_cases.quarantine import quarantine_message
-from bookings.zoom.delivery import to_delivery
+from bookings.zoom.delivery import EMAIL_FIELD, to_delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,14 @@ class Recorded:
 
     Attributes:
         bodies_given_up: the number of stored bodies that did not fit the item.
+        unreadable_times: names of the fields that were left out of the booking.
     """
 
     outcome: Count
     booking_id: str
     request_id: str | None
     bodies_given_up: int = 0
+    unreadable_times: tuple[str, ...] = ()
 
 
 class Recorder:
@@ -58,7 +60,11 @@ class Recorder:
         delivery = to_delivery(envelope.detail, envelope.request_id)
         outcome, given_up = self._merge_into_table(delivery)
         self._count(outcome)
-        return Recorded(outcome, delivery.booking_id, envelope.request_id, given_up)
+        for _ in delivery.unreadable_times:
+            self._count(Count.TIME_UNREADABLE)
+        return Recorded(
+            outcome, delivery.booking_id, envelope.request_id, given_up, delivery.unreadable_times
+        )
 
     def _merge_into_table(self, delivery: Delivery) -> tuple[Count, int]:
         """Returns the outcome, and the number of stored bodies that were given up."""
@@ -74,12 +80,18 @@ class Recorder:
             merged = merge(known, delivery)
             if merged is known:
                 return _unchanged(known, delivery), 0
-            if self._past_retention(merged, now):
-                if is_read:
-                    return Count.PAST_RETENTION, 0
-                # The delivery alone looks expired. The stored booking may end later, so read it first.
+            expired = self._past_retention(merged, now)
+            unknown = delivery.needs_booking and known is None
+            if (expired or unknown) and not is_read:
+                # The delivery alone does not decide. The stored booking may end later, or be the one meant.
                 stored, is_read = self._store.load(delivery.booking_id), True
                 continue
+            if expired:
+                return Count.PAST_RETENTION, 0
+            if unknown:
+                error = FieldError(field=EMAIL_FIELD, message="is needed to find the booking")
+                self._set_aside(delivery, "no_invitee_email", error, now)
+                return Count.QUARANTINED, 0
             try:
                 given_up = self._store.save(
                     replace(
@@ -93,7 +105,8 @@ class Recorder:
                 if attempt:
                     self._count(Count.CONTENTION)
             except BookingTooLarge:
-                self._set_aside(delivery, now)
+                error = FieldError(field="", message="the booking does not fit an item of the table")
+                self._set_aside(delivery, "too_large", error, now)
                 return Count.QUARANTINED, 0
             else:
                 for _ in range(given_up):
@@ -107,11 +120,11 @@ class Recorder:
         end = expires_at(booking, self._retention_days)
         return end is not None and end <= now.timestamp()
 
-    def _set_aside(self, delivery: Delivery, now: datetime) -> None:
+    def _set_aside(self, delivery: Delivery, reason: str, error: FieldError, now: datetime) -> None:
         """Puts the delivery into quarantine, whole."""
         message = quarantine_message(
-            reason="too_large",
-            errors=[FieldError(field="", message="the booking does not fit an item of the table")],
+            reason=reason,
+            errors=[error],
             received_at=now,
             body=delivery.event.body or b"",
             request_id=delivery.event.request_id,

@@ -1,18 +1,24 @@
 """Turns Zoom's event into a delivery of the domain. Nothing outside `zoom/` knows Zoom's field names."""
 
-import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from bookings.clock import utc_text
 from bookings.domain.booking import Delivery, Details, Kind, StoredDelivery, booking_id_of
 from bookings.errors import BookingsError
 from bookings.limits import MAX_EVENT_ID_BYTES
 from bookings.zoom.body import canonical_json, digest
-from bookings.zoom.events import CANCELED, CREATED, UnknownEvent, parse_event
+from bookings.zoom.events import (
+    CANCELED,
+    CREATED,
+    ScheduledEventCanceled,
+    ScheduledEventCreated,
+    UnknownEvent,
+    parse_event,
+)
+from bookings.zoom.times import TimeUnreadable, parse_time
 
 EVENT_ID_FIELD = "payload.object.scheduled_event.event_id"
+EMAIL_FIELD = "payload.object.invitee_email"
 EVENT_TIME_FIELD = "event_ts"
 _EVENT_ID_PATH = EVENT_ID_FIELD.split(".")
 
@@ -58,17 +64,7 @@ def identify(body: dict[str, Any]) -> Identity:
         UnknownEvent, InvalidEvent: there is no model for the event, or the body breaks its rules.
         NoEventId: it lacks an `event_id`, or has one too long for a key.
     """
-    event = parse_event(body)
-    event_id = event_id_of(body)
-    if event_id is None:
-        raise NoEventId("is needed to identify the booking")
-    if len(event_id.encode()) > MAX_EVENT_ID_BYTES:
-        raise NoEventId(f"must be at most {MAX_EVENT_ID_BYTES} bytes long")
-    return Identity(
-        event=event.event,
-        event_time=event_time_of(event.event_ts),
-        booking_id=booking_id_of(event_id, _booked(body).get("invitee_email")),
-    )
+    return _identify(parse_event(body))
 
 
 def to_delivery(body: dict[str, Any], request_id: str | None = None) -> Delivery:
@@ -77,15 +73,20 @@ def to_delivery(body: dict[str, Any], request_id: str | None = None) -> Delivery
     Raises:
         UnknownEvent, InvalidEvent, NoEventId: as `identify`.
     """
-    identity = identify(body)
-    canonical = canonical_json(body)
-    rescheduled = _booked(body).get("rescheduled") is True
+    event = parse_event(body)
+    identity = _identify(event)
+    # The models have read near misses as what they mean, such as an answer that is a text.
+    payload = _without_empty(event.payload.model_dump()) or {}
+    booked = payload.get("object") or {}
+    rescheduled = booked.get("rescheduled") is True
     if identity.event == CREATED:
         kind = Kind.CREATED
     elif identity.event == CANCELED:
         kind = Kind.CANCELED_BY_RESCHEDULE if rescheduled else Kind.CANCELED
     else:
         raise UnknownEvent(identity.event)
+    canonical = canonical_json(body)
+    times = _Times(booked.get("time_zone"))
     return Delivery(
         booking_id=identity.booking_id,
         kind=kind,
@@ -94,28 +95,58 @@ def to_delivery(body: dict[str, Any], request_id: str | None = None) -> Delivery
             digest=digest(canonical),
             rescheduled=rescheduled,
             request_id=request_id,
+            cancellation=booked.get("cancellation"),
             body=canonical,
-            details=details_of(body),
         ),
+        details=_details(payload, times),
+        names_invitee=bool((booked.get("invitee_email") or "").strip()),
+        unreadable_times=tuple(times.unreadable),
     )
 
 
-def details_of_stored(body: bytes) -> Details:
-    """Returns the details in a stored body, canonical JSON."""
-    return details_of(json.loads(body))
+class _Times:
+    """Reads the times of one delivery, and collects the names of the fields that it can't read."""
+
+    def __init__(self, time_zone: str | None) -> None:
+        self._time_zone = time_zone
+        self.unreadable: list[str] = []
+
+    def read(self, fields: dict[str, Any], name: str) -> str | None:
+        text = fields.get(name)
+        if text is None:
+            return None
+        try:
+            return parse_time(text, self._time_zone)
+        except TimeUnreadable:
+            self.unreadable.append(name)
+            return None
 
 
-def details_of(body: dict[str, Any]) -> Details:
-    """Returns the details in the body of a valid event."""
-    payload = body.get("payload") or {}
-    booked = _booked(body)
+def _identify(event: ScheduledEventCreated | ScheduledEventCanceled) -> Identity:
+    booked = event.payload.object
+    event_id = booked.scheduled_event.event_id if booked and booked.scheduled_event else None
+    if booked is None or event_id is None or not event_id.strip():
+        raise NoEventId("is needed to identify the booking")
+    if len(event_id.encode()) > MAX_EVENT_ID_BYTES:
+        raise NoEventId(f"must be at most {MAX_EVENT_ID_BYTES} bytes long")
+    return Identity(
+        event=event.event,
+        event_time=event_time_of(event.event_ts),
+        booking_id=booking_id_of(event_id, booked.invitee_email),
+    )
+
+
+def _details(payload: dict[str, Any], times: _Times) -> Details:
+    """Returns the details in a validated payload without empty values."""
+    booked = payload.get("object") or {}
     scheduled = booked.get("scheduled_event") or {}
     place = scheduled.get("location") or {}
     online_meeting = scheduled.get("external_location") or {}
+    kinds = (scheduled.get("location_kind"), place.get("location_type"), online_meeting.get("kind"))
     return Details(
-        event_id=event_id_of(body),
-        account_id=_without_empty(payload.get("account_id")),
-        host_user_id=_without_empty(payload.get("user_id")),
+        event_id=scheduled.get("event_id"),
+        account_id=payload.get("account_id"),
+        host_user_id=payload.get("user_id"),
         invitee=_without_empty(
             {
                 "email": booked.get("invitee_email"),
@@ -125,28 +156,24 @@ def details_of(body: dict[str, Any]) -> Details:
                 "phone": booked.get("text_phone_number"),
             }
         ),
-        title=_without_empty(scheduled.get("summary")),
-        start=_utc(scheduled.get("start_date_time")),
-        end=_utc(scheduled.get("end_date_time")),
+        title=scheduled.get("summary"),
+        start=times.read(scheduled, "start_date_time"),
+        end=times.read(scheduled, "end_date_time"),
         location=_without_empty(
             {
-                "kind": scheduled.get("location_kind") or online_meeting.get("kind") or place.get("kind"),
+                "kind": next((kind for kind in kinds if isinstance(kind, str)), None),
                 "place": place,
                 "online_meeting": online_meeting,
             }
         ),
-        guests=_without_empty(scheduled.get("guests")),
-        attendees=_without_empty(scheduled.get("attendees")),
-        answers=_without_empty(booked.get("questions_and_answers")),
-        tracking=_without_empty(booked.get("tracking")),
-        manage_url=_without_empty(booked.get("manage_url")),
-        cancellation=_without_empty(booked.get("cancellation")),
-        created_at=_utc(booked.get("created")) or _utc(scheduled.get("created")),
+        guests=scheduled.get("guests"),
+        attendees=scheduled.get("attendees"),
+        answers=booked.get("questions_and_answers"),
+        tracking=booked.get("tracking"),
+        payment=booked.get("payment"),
+        manage_url=booked.get("manage_url"),
+        created_at=times.read(booked, "created") or times.read(scheduled, "created"),
     )
-
-
-def _booked(body: dict[str, Any]) -> dict[str, Any]:
-    return (body.get("payload") or {}).get("object") or {}
 
 
 def _without_empty(value: Any) -> Any:
@@ -156,15 +183,3 @@ def _without_empty(value: Any) -> Any:
     elif isinstance(value, list):
         value = [part for item in value if (part := _without_empty(item)) is not None]
     return None if value in ("", [], {}) else value
-
-
-def _utc(text: str | None) -> str | None:
-    """Returns a time in the stored form, None for an unreadable one. A time without an offset is UTC.
-
-    Zoom sends `…Z`, `….087Z` and `…+08:00`. The stored body still has the text.
-    """
-    try:
-        moment = datetime.fromisoformat(text or "")
-        return utc_text(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return None

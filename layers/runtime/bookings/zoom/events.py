@@ -1,8 +1,9 @@
 """The models of Zoom Scheduler's two events, field by field as in Zoom's reference.
 
-Only the fields that the reference requires are required. Any other may be missing, null or an empty string,
-and reads as None then (an empty text stays ""). Unknown fields and enum values are accepted: Zoom adds some
-every year. `body` refuses lone surrogates, for the whole body.
+Required are `event`, `event_ts` and `payload`, and of an answer `question` and `position`. Any other field
+may be missing, null or empty, and reads as None then (an empty text stays ""). A null inside a list is
+dropped. Unknown fields and enum values are accepted: Zoom adds some every year. `body` refuses lone
+surrogates, for the whole body.
 
 Source: "Scheduler" in Zoom's webhook reference, API version 1.0.0, read on 2026-11-22.
 """
@@ -10,7 +11,15 @@ Source: "Scheduler" in Zoom's webhook reference, API version 1.0.0, read on 2026
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from bookings.errors import BookingsError, FieldError
 from bookings.limits import INT64_MAX, INT64_MIN, MAX_VALIDATION_ERRORS
@@ -42,6 +51,22 @@ def _blank_as_none(value: object) -> object:
     return None if value == "" else value
 
 
+def _empty_as_none(value: object) -> object:
+    """Reads an empty text or list as nothing, where an object belongs."""
+    return None if value in ("", []) else value
+
+
+def _without_nulls[T](items: list[T | None] | None) -> list[T | None] | None:
+    return None if items is None else [item for item in items if item is not None]
+
+
+def _answers(value: object) -> object:
+    """Reads a text as a list of one, and null as an empty list."""
+    if value is None or value == "":
+        return []
+    return [value] if isinstance(value, str) else value
+
+
 def _open_enum(values: Iterable[str]) -> WithJsonSchema:
     """Documents the known values. Any other string is valid too."""
     return WithJsonSchema({"anyOf": [{"type": "string", "enum": list(values)}, {"type": "string"}]})
@@ -61,7 +86,9 @@ _BlankAsNone = BeforeValidator(_blank_as_none)
 _Text = str | None
 _Flag = Annotated[bool | None, _BlankAsNone]
 _Count = Annotated[_Int64 | None, _BlankAsNone]
-_OpenObject = Annotated[dict[str, Any] | None, _BlankAsNone]  # several shapes, none of them documented
+_EmptyAsNone = BeforeValidator(_empty_as_none)
+_WithoutNulls = AfterValidator(_without_nulls)  # after the items, so that errors name their index in the body
+_OpenObject = Annotated[dict[str, Any] | None, _EmptyAsNone]  # several shapes, hardly any of them documented
 
 
 class _Wire(BaseModel):
@@ -74,12 +101,20 @@ class Answer(_Wire):
 
     question: str = Field(description="The question on the booking page.")
     position: _Integer = Field(description="The question's index; counts from 0 or from 1.")
-    answer: list[str] = Field(description="The answers to the question.")
+    answer: Annotated[list[str | None], BeforeValidator(_answers), _WithoutNulls] = Field(
+        default_factory=list, description="The answers to the question."
+    )
+
+
+_Answers = Annotated[list[Annotated[Answer | None, _EmptyAsNone]] | None, _BlankAsNone, _WithoutNulls]
 
 
 class Attendee(_Wire):
     display_name: _Text = Field(None, description="The attendee's name.")
     email: _Text = Field(None, description="The attendee's e-mail address.")
+
+
+_Attendees = Annotated[list[Annotated[Attendee | None, _EmptyAsNone]] | None, _BlankAsNone, _WithoutNulls]
 
 
 class InviteeCounters(_Wire):
@@ -98,7 +133,7 @@ class Tracking(_Wire):
         "used for A/B tests and content-targeted ads.",
     )
     utm_term: _Text = Field(None, description="The search terms.")
-    salesforce_ids: Annotated[list[dict[str, Any]] | None, _BlankAsNone] = Field(
+    salesforce_ids: Annotated[list[_OpenObject] | None, _BlankAsNone, _WithoutNulls] = Field(
         None, description="Salesforce IDs to track, each an object."
     )
 
@@ -126,13 +161,13 @@ class ScheduledEvent(_Wire):
     )
     created: _Text = Field(None, description="The moment the scheduled event was created.")
     updated: _Text = Field(None, description="The moment the scheduled event was updated.")
-    attendees: Annotated[list[Attendee] | None, _BlankAsNone] = Field(
-        None, description="The event's attendees."
-    )
-    guests: Annotated[list[str] | None, _BlankAsNone] = Field(
+    attendees: Annotated[
+        list[Annotated[Attendee | None, _EmptyAsNone]] | None, _BlankAsNone, _WithoutNulls
+    ] = Field(None, description="The event's attendees.")
+    guests: Annotated[list[str | None] | None, _BlankAsNone, _WithoutNulls] = Field(
         None, description="The guests, each an e-mail address."
     )
-    invitee_counters: Annotated[InviteeCounters | None, _BlankAsNone] = Field(
+    invitee_counters: Annotated[InviteeCounters | None, _EmptyAsNone] = Field(
         None, description="The event's counts of invitees."
     )
     location_kind: Annotated[str, _open_enum(LOCATION_KINDS)] | None = Field(
@@ -146,7 +181,9 @@ class ScheduledEvent(_Wire):
 
 
 class CanceledScheduledEvent(ScheduledEvent):
-    attendees: Annotated[list[Attendee] | None, _BlankAsNone] = Field(None, description="The event's hosts.")
+    attendees: Annotated[
+        list[Annotated[Attendee | None, _EmptyAsNone]] | None, _BlankAsNone, _WithoutNulls
+    ] = Field(None, description="The event's hosts.")
 
 
 class CreatedObject(_Wire):
@@ -164,24 +201,27 @@ class CreatedObject(_Wire):
     )
     created: _Text = Field(None, description="The moment the request to schedule was created.")
     rescheduled: _Flag = Field(None, description="Whether this comes from a request to reschedule.")
-    questions_and_answers: Annotated[list[Answer] | None, _BlankAsNone] = Field(
-        None, description="The questions and answers of the booking form."
-    )
-    scheduled_event: Annotated[ScheduledEvent | None, _BlankAsNone] = Field(
+    questions_and_answers: Annotated[
+        list[Annotated[Answer | None, _EmptyAsNone]] | None, _BlankAsNone, _WithoutNulls
+    ] = Field(None, description="The questions and answers of the booking form.")
+    scheduled_event: Annotated[ScheduledEvent | None, _EmptyAsNone] = Field(
         None, description="The scheduled event."
     )
-    tracking: Annotated[Tracking | None, _BlankAsNone] = Field(
+    tracking: Annotated[Tracking | None, _EmptyAsNone] = Field(
         None, description="Where the invitee came from; there only if UTM parameters were added."
+    )
+    payment: _OpenObject = Field(
+        None, description="The payment for the booking. Its shape is not documented (added in November 2026)."
     )
 
 
 class CanceledObject(CreatedObject):
     """One invitee's booking and how it was canceled."""
 
-    scheduled_event: Annotated[CanceledScheduledEvent | None, _BlankAsNone] = Field(
+    scheduled_event: Annotated[CanceledScheduledEvent | None, _EmptyAsNone] = Field(
         None, description="The scheduled event."
     )
-    cancellation: Annotated[Cancellation | None, _BlankAsNone] = Field(
+    cancellation: Annotated[Cancellation | None, _EmptyAsNone] = Field(
         None, description="How the scheduled event was canceled."
     )
 
@@ -189,11 +229,11 @@ class CanceledObject(CreatedObject):
 class CreatedPayload(_Wire):
     account_id: _Text = Field(None, description="The account ID of the scheduled event's host.")
     user_id: _Text = Field(None, description="The user ID of the scheduled event's host.")
-    object: Annotated[CreatedObject | None, _BlankAsNone] = Field(None, description="The booking.")
+    object: Annotated[CreatedObject | None, _EmptyAsNone] = Field(None, description="The booking.")
 
 
 class CanceledPayload(CreatedPayload):
-    object: Annotated[CanceledObject | None, _BlankAsNone] = Field(None, description="The booking.")
+    object: Annotated[CanceledObject | None, _EmptyAsNone] = Field(None, description="The booking.")
 
 
 class ScheduledEventCreated(_Wire):
