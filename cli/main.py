@@ -1,6 +1,9 @@
 """The operator's command, `bookings`."""
 
+from typing import Any
+
 import typer
+from typer.core import TyperCommand
 
 from cli.announce import announce
 from cli.erase import erase
@@ -8,6 +11,19 @@ from cli.recover import recover
 from cli.send import send
 from cli.show import show
 from local.commands import app as local
+
+
+class BookingCommand(TyperCommand):
+    """A command that takes a booking id. An id may begin with a dash, so the error for it mentions `--`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            if type(error).__name__ == "NoSuchOption":  # typer does not export the class
+                error.message += ". A booking id that begins with a dash comes last, after --"  # type: ignore[attr-defined]
+            raise
+
 
 # Tracebacks of typer's own show local variables, the secret among them.
 app = typer.Typer(
@@ -18,8 +34,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(send)
-app.command()(show)
-app.command()(erase)
+app.command(cls=BookingCommand)(show)
+app.command(cls=BookingCommand)(erase)
 app.command()(recover)
-app.command()(announce)
+app.command(cls=BookingCommand)(announce)
 app.add_typer(local, name="local")

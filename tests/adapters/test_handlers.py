@@ -73,7 +73,6 @@ def test_a_booking_goes_all_the_way_from_the_request_to_a_subscriber(
         "kind": "zoom",
         "meeting_id": "94777886776",
         "personal_meeting_id": "98656786887",
-        "meeting_description": "Invite you to meeting",
     }  # neither passcode nor link
     assert output.counts() == {
         Count.DELIVERY_PUBLISHED: 1,

@@ -267,7 +267,7 @@ def _read(text: str) -> Reading:
             if each
         ],
         "tracking": booked.get("tracking"),
-        "payment": booked.get("payment"),
+        "payment": payment if isinstance(payment := booked.get("payment"), dict) else None,
         "guests": calendar_entry.get("guests"),
         "attendees": calendar_entry.get("attendees"),
         "invitee": {

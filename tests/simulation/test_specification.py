@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bookings.domain.booking import Booking, merge
 from bookings.domain.events import Snapshot, domain_event
 from bookings.zoom.events import CANCELED, CREATED
-from tests.histories import BODIES
+from tests.properties.histories import BODIES
 from tests.samples import MORNING_MS, canceled, created, delivery, sample
 from tests.simulation import specification
 from tests.simulation.specification import ExpectedBooking, expected_state, wrong_with_event

@@ -95,8 +95,19 @@ def fields_of(model: type[BaseModel]) -> Iterator[str]:
 # Words of the contract, or of everybody, that Zoom uses as well.
 SHARED_WORDS = {
     *("account_id", "active", "answer", "attendees", "canceled_by", "cancellation", "created", "email"),
-    *("event", "event_id", "guests", "limit", "location", "manage_url", "object", "payload", "position"),
-    *("question", "reason", "rescheduled", "status", "summary", "time_zone", "total", "tracking", "updated"),
+    *("event", "event_id", "guests", "limit", "location", "manage_url", "object", "payload", "payment"),
+    *(
+        "position",
+        "question",
+        "reason",
+        "rescheduled",
+        "status",
+        "summary",
+        "time_zone",
+        "total",
+        "tracking",
+        "updated",
+    ),
 }
 ZOOMS_WORDS = {*fields_of(ScheduledEventCreated), *fields_of(ScheduledEventCanceled)} - SHARED_WORDS
 

@@ -29,6 +29,13 @@ def test_the_entry_point_runs_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert capsys.readouterr().err == "Error: --local and --stack exclude each other.\n"
 
 
+@pytest.mark.parametrize("command", ["show", "erase", "announce"])
+def test_a_booking_id_with_a_dash_needs_two_dashes_before(command: str) -> None:
+    result = bookings(command, "-abc-0123456789abcdef")
+    assert result.exit_code == 2
+    assert "comes last, after --" in result.output
+
+
 def test_a_bug_does_not_print_the_secret(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

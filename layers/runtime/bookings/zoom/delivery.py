@@ -170,7 +170,7 @@ def _details(payload: dict[str, Any], times: _Times) -> Details:
         attendees=scheduled.get("attendees"),
         answers=booked.get("questions_and_answers"),
         tracking=booked.get("tracking"),
-        payment=booked.get("payment"),
+        payment=payment if isinstance(payment := booked.get("payment"), dict) else None,
         manage_url=booked.get("manage_url"),
         created_at=times.read(booked, "created") or times.read(scheduled, "created"),
     )

@@ -210,8 +210,8 @@ class CreatedObject(_Wire):
     tracking: Annotated[Tracking | None, _EmptyAsNone] = Field(
         None, description="Where the invitee came from; there only if UTM parameters were added."
     )
-    payment: _OpenObject = Field(
-        None, description="The payment for the booking. Its shape is not documented (added in November 2026)."
+    payment: Any = Field(
+        None, description="The payment for the booking. Its type is not documented (added in November 2026)."
     )
 
 

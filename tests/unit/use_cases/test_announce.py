@@ -1,4 +1,4 @@
-"""Announcing: nothing lost while the bus is down, nothing held up by one record."""
+"""Announcing: nothing is lost while the bus is down, and no record holds up its shard."""
 
 import json
 from typing import Any
@@ -57,7 +57,7 @@ def snapshot(number: int, **fields: Any) -> Snapshot:
 
 
 def record(number: int, change: Change | None = None) -> StreamRecord:
-    """Returns a record in the shape of a stream's; what it says stands beside, for `change_in`."""
+    """Returns a record in the shape of a stream's; `change_in` reads the change beside it."""
     return {
         "eventID": f"event-{number}",
         "dynamodb": {
@@ -94,7 +94,7 @@ def fails(*numbers: int, error: ServiceError = DOWN, times: int = 1000) -> Any:
     return refuse
 
 
-def test_what_changed_is_published_in_its_order(shard: Shard) -> None:
+def test_changes_are_published_in_order(shard: Shard) -> None:
     assert shard.announce(record(1), record(2), record(3)) == Announced()
     assert shard.announced == ["booking-1", "booking-2", "booking-3"]
     assert [event.detail_type for event in shard.bus.published] == ["BookingCreated"] * 3
@@ -110,14 +110,14 @@ def test_what_changed_is_published_in_its_order(shard: Shard) -> None:
         Change(snapshot(1, status="canceled"), snapshot(1, status="canceled", title="x")),
     ],
 )
-def test_what_says_nothing_to_subscribers_is_not_published(shard: Shard, change: Change) -> None:
+def test_a_change_without_news_is_not_published(shard: Shard, change: Change) -> None:
     assert shard.announce(record(1, change)) == Announced()
     assert shard.bus.published == []
     assert shard.counts.all == {}
 
 
 # failure matrix: 27
-def test_what_the_bus_fails_once_is_sent_again_with_its_id(shard: Shard) -> None:
+def test_a_failed_event_is_sent_again_with_its_id(shard: Shard) -> None:
     attempts: list[Envelope] = []
     fail = fails(2, times=1)
 
@@ -137,9 +137,7 @@ def test_what_the_bus_fails_once_is_sent_again_with_its_id(shard: Shard) -> None
 @pytest.mark.parametrize(
     ("numbers", "first"), [((2,), "002"), ((3, 2), "002"), ((4,), "004"), ((1, 4), "001")]
 )
-def test_while_the_bus_is_down_the_stream_waits_at_the_first_that_failed(
-    shard: Shard, numbers: tuple[int, ...], first: str
-) -> None:
+def test_the_stream_waits_at_the_first_failure(shard: Shard, numbers: tuple[int, ...], first: str) -> None:
     shard.bus.refuses = fails(*numbers)
     assert shard.announce(*(record(number) for number in range(1, 5))) == Announced(failed_from=first)
     assert shard.counts.all[Count.ANNOUNCEMENT_DELAYED] == 1
@@ -147,7 +145,7 @@ def test_while_the_bus_is_down_the_stream_waits_at_the_first_that_failed(
 
 
 # failure matrix: 12
-def test_when_the_bus_is_back_the_batch_is_announced_from_there(shard: Shard) -> None:
+def test_when_the_bus_is_back_the_batch_is_announced(shard: Shard) -> None:
     batch = [record(number) for number in range(1, 5)]
     shard.bus.trouble = DENIED
     assert shard.announce(*batch).failed_from == "001"
@@ -157,7 +155,7 @@ def test_when_the_bus_is_back_the_batch_is_announced_from_there(shard: Shard) ->
 
 
 # failure matrix: 26
-def test_an_event_that_the_bus_refuses_for_itself_is_whole_in_the_dlq_and_the_shard_goes_on(
+def test_a_refused_event_is_in_the_dlq_and_the_shard_goes_on(
     shard: Shard,
 ) -> None:
     shard.bus.refuses = fails(2, error=REFUSED)
@@ -177,7 +175,7 @@ def test_an_event_that_the_bus_refuses_for_itself_is_whole_in_the_dlq_and_the_sh
 
 
 # failure matrix: 26
-def test_a_record_that_cannot_be_read_is_whole_in_the_dlq_and_the_shard_goes_on(shard: Shard) -> None:
+def test_an_unreadable_record_is_in_the_dlq_whole(shard: Shard) -> None:
     assert shard.announce(record(1), unreadable(2), record(3)) == Announced(
         refused=[("booking-2", "unreadable_record")]
     )
@@ -188,19 +186,19 @@ def test_a_record_that_cannot_be_read_is_whole_in_the_dlq_and_the_shard_goes_on(
     assert shard.counts.all == {Count.EVENT_ANNOUNCED: 2, Count.EVENT_REFUSED: 1}
 
 
-def test_a_record_of_no_shape_at_all_is_in_the_dlq_too(shard: Shard) -> None:
+def test_a_record_of_no_shape_is_in_the_dlq(shard: Shard) -> None:
     assert shard.announce({"change": None}).refused == [("unknown", "unreadable_record")]
     assert len(shard.dlq.messages) == 1
 
 
-def test_a_snapshot_that_makes_no_event_is_in_the_dlq_too(shard: Shard) -> None:
+def test_a_snapshot_without_an_event_is_in_the_dlq(shard: Shard) -> None:
     broken = Change(None, Snapshot({"booking_id": "booking-1"}, 1, {}))
     assert shard.announce(record(1, broken), record(2)).refused == [("booking-1", "unreadable_record")]
     assert shard.announced == ["booking-2"]
 
 
 # failure matrix: 26
-def test_what_does_not_even_fit_the_dlq_is_told_there_by_its_booking(shard: Shard) -> None:
+def test_an_event_too_large_for_the_dlq_leaves_its_booking(shard: Shard) -> None:
     shard.bus.refuses = fails(1, error=REFUSED)
     change = Change(None, snapshot(1, title="x" * 1_100_000))
     assert shard.announce(record(1, change)).refused == [("booking-1", "refused_by_bus")]
@@ -211,7 +209,7 @@ def test_what_does_not_even_fit_the_dlq_is_told_there_by_its_booking(shard: Shar
 
 # failure matrix: 26
 @pytest.mark.parametrize("trouble", [DENIED, THROTTLED, REFUSES])
-def test_while_the_dlq_is_down_a_refused_event_holds_the_shard(shard: Shard, trouble: Any) -> None:
+def test_without_the_dlq_a_refused_event_holds_the_shard(shard: Shard, trouble: Any) -> None:
     shard.bus.refuses = fails(2, error=REFUSED)
     shard.dlq.trouble = trouble
     assert shard.announce(record(1), record(2), record(3)) == Announced(failed_from="002")
@@ -220,7 +218,7 @@ def test_while_the_dlq_is_down_a_refused_event_holds_the_shard(shard: Shard, tro
 
 
 # failure matrix: 26
-def test_while_the_dlq_is_down_an_unreadable_record_holds_the_shard_and_what_is_before_it_is_published(
+def test_without_the_dlq_an_unreadable_record_holds_the_shard(
     shard: Shard,
 ) -> None:
     shard.dlq.trouble = DENIED
@@ -229,7 +227,7 @@ def test_while_the_dlq_is_down_an_unreadable_record_holds_the_shard_and_what_is_
     assert shard.counts.all == {Count.EVENT_ANNOUNCED: 1, Count.ANNOUNCEMENT_DELAYED: 1}
 
 
-def test_of_two_reasons_to_wait_the_earlier_counts(shard: Shard) -> None:
+def test_the_earlier_of_two_failures_counts(shard: Shard) -> None:
     shard.dlq.trouble = DENIED
     shard.bus.refuses = fails(2)
     assert shard.announce(record(1), record(2), unreadable(3), record(4)).failed_from == "002"
@@ -240,7 +238,7 @@ def test_an_empty_batch_is_done(shard: Shard) -> None:
 
 
 # failure matrix: 43
-def test_what_a_failed_record_says_is_not_in_what_is_logged_of_it(shard: Shard) -> None:
+def test_a_failed_record_is_not_in_the_log(shard: Shard) -> None:
     announced = shard.announce(unreadable(1))
     assert "canary" not in repr(announced)
     assert "canary" not in shard.dlq.messages[0]
