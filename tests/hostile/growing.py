@@ -4,14 +4,15 @@ Run as a program it counts the machine instructions that the receiver takes for 
 callgrind, which it tells by its client requests what belongs to which request.
 """
 
+import ctypes
 import gc
 import json
+import mmap
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks.handler_process import DUMP, START, ZERO, Callgrind
 from bookings.use_cases.answers import Answer
 from bookings.use_cases.live_secrets import LiveSecrets
 from bookings.use_cases.ports import SecretVersion
@@ -170,6 +171,31 @@ def request(shape: str, size: int) -> Request:
 
 
 # ── under callgrind ──────────────────────────────────────────────────────────────────────────────────────
+
+
+# callgrind.h, Valgrind 3.19: write what was counted, forget it, begin to count.
+DUMP, ZERO, START = 0, 1, 4
+_CALLGRIND = (ord("C") << 24) | (ord("T") << 16)
+
+# The client request of valgrind.h for x86-64, as a function of (arguments, default): moves both to where it
+# looks for them, rotates a register by 128 bits in all, which does nothing outside of valgrind, and returns
+# the result.
+_CLIENT_REQUEST = bytes.fromhex("4889f8 4889f2 48c1c703 48c1c70d 48c1c73d 48c1c733 4887db 4889d0 c3")
+
+
+class Callgrind:
+    """Callgrind, as a program that runs under it can talk to it; without it nothing happens."""
+
+    def __init__(self) -> None:
+        memory = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+        memory.write(_CLIENT_REQUEST)
+        self._memory = ctypes.c_char.from_buffer(memory)  # which it keeps alive
+
+    def ask(self, request: int) -> None:
+        """Makes it do something, exactly here: `START`, `DUMP` or `ZERO`."""
+        client_request = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64)
+        arguments = (ctypes.c_uint64 * 6)(_CALLGRIND + request)
+        client_request(ctypes.addressof(self._memory))(ctypes.addressof(arguments), 0)
 
 
 def count_instructions(sizes: list[int]) -> None:

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.handler_process import instructions_of
 from bookings.limits import MAX_BODY_BYTES
 from tests.hostile.growing import SHAPES, quiet_receiver, request
 
@@ -34,7 +33,21 @@ VALGRIND = shutil.which("valgrind")
 
 def bytecode_instructions(run: Callable[[], object]) -> int:
     """Returns how many of its own instructions the interpreter runs, ours and those of all libraries."""
-    counted: int = instructions_of(run)["instructions"]
+    monitoring, counted = sys.monitoring, 0
+
+    def count(_code: object, _offset: int) -> None:
+        nonlocal counted
+        counted += 1
+
+    tool, event = monitoring.PROFILER_ID, monitoring.events.INSTRUCTION
+    monitoring.use_tool_id(tool, "tests")
+    monitoring.register_callback(tool, event, count)
+    monitoring.set_events(tool, event)
+    try:
+        run()
+    finally:
+        monitoring.set_events(tool, 0)
+        monitoring.free_tool_id(tool)
     return counted
 
 
