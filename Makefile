@@ -53,7 +53,6 @@ check: $(DEV) $(SAM)  ## check style, types, imports, templates, workflows and s
 	@# Tests and samples are left out: their made-up ids look like secrets.
 	git ls-files -z ':!tests' ':!events' ':!*.txt' ':!*.json' | xargs -0 .venv/bin/detect-secrets-hook --no-verify \
 		$(addprefix --disable-plugin ,HexHighEntropyString IPPublicDetector KeywordDetector)
-	.venv/bin/python -m benchmarks.guard
 
 format: $(DEV)  ## format the code
 	.venv/bin/ruff check --fix .
@@ -63,8 +62,8 @@ lock: $(DEV)  ## pin and hash the requirements again; LOCK_FLAGS=--upgrade takes
 	$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
 	$(COMPILE) --group uv -c requirements/dev.txt -o requirements/uv.txt
 	$(COMPILE) --group sam -o requirements/sam.txt
-	for folder in layers/runtime benchmarks/runtime benchmarks/peers/{idiomatic,fastapi_mangum}; do \
-		$(COMPILE) $$folder/requirements.in -c requirements/dev.txt -o $$folder/requirements.txt; done
+	$(COMPILE) --group=bench-{lambda,powertools,fastapi} -c requirements/dev.txt -o requirements/benchmarks.txt
+	$(COMPILE) layers/runtime/requirements.in -c requirements/dev.txt -o layers/runtime/requirements.txt
 
 build: $(SAM)  ## build the functions and the layer (sam build)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv-sam/bin/sam build

@@ -1,82 +1,124 @@
-"""`make bench`: builds everyone, measures them in rounds, writes the report and the chart."""
+"""`make bench`: builds the receivers, measures them in rounds, writes results and README."""
 
 import argparse
 import os
+import platform
+import random
+import re
 import secrets
+import subprocess
 import sys
-import time
+import tempfile
+from collections import defaultdict
+from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 
-from benchmarks import packaging, report
-from benchmarks.chart import as_svg
-from benchmarks.contestants import contestants
-from benchmarks.execution import FunctionFailed
-from benchmarks.rounds import Measurement
-from benchmarks.stub import Stub
-from tests.kills.artefact import BuildFailed
+from benchmarks import packages
+from benchmarks.contestants import FLOOR, Contestant, contestants, webhook_event, zoom_body
+from benchmarks.execution import FunctionFailed, measure_cold, measure_warm, share_of
+from benchmarks.report import NOT_MEASURED, SIZES_MB, Run, as_json, as_markdown, as_svg, targets_table
+from benchmarks.stub import PUT_EVENTS, Stub
+from benchmarks.targets import cold, warm
 
 RESULTS = Path(__file__).parent / "results"
-ROUNDS = 9
+README = Path(__file__).with_name("README.md")
+WARM_CALLS = 200
 MAX_ROUNDS = 100
-
-_CANT_MEASURE = 2
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how many, at most {MAX_ROUNDS}")
-    parser.add_argument("--seed", type=int, help="of the order within the rounds; by default a fresh one")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="the folder the results go to")
+    parser.add_argument("--rounds", type=int, default=9, help=f"at most {MAX_ROUNDS}")
+    parser.add_argument("--seed", type=int, help="of the order within the rounds; a fresh one by default")
     options = parser.parse_args()
     if not 1 <= options.rounds <= MAX_ROUNDS:
         parser.error(f"--rounds must be from 1 to {MAX_ROUNDS}")
     if not Path("/proc/self/status").exists():
-        report.say("Processes are measured as Linux tells of them; there is no /proc here.")
-        return _CANT_MEASURE
+        return _fail("The benchmarks need Linux: memory and CPU of a process are read there.")
     seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
     try:
         run = measure(options.rounds, seed)
-    except (packaging.NotBuilt, BuildFailed, FunctionFailed) as error:
-        report.say(str(error))
-        return _CANT_MEASURE
-    options.results.mkdir(parents=True, exist_ok=True)
-    for name, text in (
-        ("latest.md", report.as_markdown(run)),
-        ("latest.json", report.as_json(run)),
-        ("latest.svg", as_svg(run)),
-    ):
-        (options.results / name).write_text(text, encoding="utf-8")
-    print(report.as_text(run))
-    print(f"The whole report is in {options.results / 'latest.md'}.")
+    except (packages.NotBuilt, FunctionFailed) as error:
+        return _fail(str(error))
+    for name, text in (("md", as_markdown(run)), ("json", as_json(run)), ("svg", as_svg(run))):
+        (RESULTS / f"latest.{name}").write_text(text, encoding="utf-8")
+    table = targets_table(run)
+    page = re.sub(r"(?ms)^\| ratio \|.*?\|$(?!\n\|)", lambda _: table, README.read_text(encoding="utf-8"))
+    README.write_text(page, encoding="utf-8")
+    print(table)
+    print(f"The whole report is in {RESULTS / 'latest.md'}.")
     return 0
 
 
-def measure(rounds: int, seed: int) -> report.Run:
+def measure(rounds: int, seed: int) -> Run:
     """Returns a whole run.
 
     Raises:
-        NotBuilt, BuildFailed: something could not be built.
-        FunctionFailed: a contestant did not do its work.
+        NotBuilt: a receiver could not be built.
+        FunctionFailed: a receiver did not do its work.
     """
-    began = time.monotonic()
     load = os.getloadavg()[0]
-    with Stub() as stub:
-        found, left_out = contestants(stub)
+    figures: dict[str, list[float]] = defaultdict(list)
+    with Stub() as stub, tempfile.TemporaryDirectory(prefix="bookings-bench-") as folder:
+        receivers, left_out = contestants(stub)
         for name, reason in left_out.items():
-            report.say(f"{name}: {report.NOT_MEASURED}: {reason}")
-        report.say(f"Measuring {len(found)} functions; the order is that of SEED={seed}.")
-        measured = Measurement(found, seed, report.say).rounds(rounds)
-    report.say(f"Measured in {time.monotonic() - began:.0f} s.")
-    return report.Run(
-        rounds=measured,
+            _say(f"{name}: {NOT_MEASURED}: {reason}")
+        _say(f"Measuring {len(receivers)} receivers, SEED={seed}")
+        tasks = [(receiver, size) for receiver in receivers for size in (*SIZES_MB, None)]
+        order = random.Random(seed)  # noqa: S311 - repeatable by its seed
+        for number in range(1, rounds + 1):
+            _say(f"Round {number} of {rounds} …")
+            order.shuffle(tasks)
+            for receiver, size in tasks:
+                for name, value in _figures(receiver, size, stub, Path(folder) / "log").items():
+                    figures[name].append(round(value, 3))
+    return Run(
+        day=datetime.now(UTC).strftime("%Y-%m-%d"),
+        machine=_machine(),
+        load=f"{load:.1f} before and {os.getloadavg()[0]:.1f} after",
+        rounds=rounds,
         seed=seed,
         left_out=left_out,
-        sizes={name: packaging.size_of(each.package, each.leaving_out) for name, each in found.items()},
-        layer=packaging.size_of(packaging.deployed_layer()),
-        machine=report.describe_machine(),
-        load=f"{load:.1f} before and {os.getloadavg()[0]:.1f} at the end",
-        day=report.today(),
+        sizes={receiver.name: packages.size_of(receiver.package) for receiver in receivers},
+        figures=dict(sorted(figures.items())),
     )
+
+
+def _figures(receiver: Contestant, memory_mb: int | None, stub: Stub, log: Path) -> dict[str, float]:
+    """Measures a cold start at a memory size, or without one a warm call."""
+    name, event = receiver.name, webhook_event(zoom_body())
+    if memory_mb is None:
+        return {warm(name): measure_warm(receiver.command, event, WARM_CALLS, log)}
+    stub.calls()
+    measured = measure_cold(receiver.command, event, share_of(memory_mb), log)
+    published = stub.calls()[PUT_EVENTS]
+    expected = 0 if name == FLOOR else 1
+    if (measured.answer.get("statusCode"), published) != (HTTPStatus.OK, expected):
+        raise FunctionFailed(f"{name}: {published} events published, {str(measured.answer)[:500]}")
+    whats = ("init_ms", "first_call_ms", "total_ms", "peak_mb")
+    return {cold(name, memory_mb, what): getattr(measured, what) for what in whats}
+
+
+def _machine() -> str:
+    """Returns a description of the machine."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    model = models[0] if models else "a CPU"
+    versions = f"CPython {platform.python_version()}"
+    if command := packages.node():
+        version = subprocess.run([command, "--version"], capture_output=True, text=True, check=True).stdout
+        versions += f", Node.js {version.strip().removeprefix('v')}"
+    return f"{os.cpu_count()} shared cores ({platform.machine()}, {model}), {versions}"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _fail(text: str) -> int:
+    _say(text)
+    return 2
 
 
 if __name__ == "__main__":

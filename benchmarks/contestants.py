@@ -1,55 +1,39 @@
-"""Who is measured: our functions, and other receivers of the same webhook, each as it would be deployed."""
+"""The receivers that are measured: the webhook, and others as a team would deploy them."""
 
 import json
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from benchmarks import packaging
+from benchmarks import packages
 from benchmarks.execution import Command
 from benchmarks.stub import TOKEN, Stub
 from bookings.zoom.signature import sign
-from tests.kills.artefact import ROOT
 
-EVENTS = ROOT / "events"
+EVENTS = packages.ROOT / "events"
 
 FLOOR = "bare floor"
-OURS = "ours: webhook"
-OURS_CREATED = "ours: booking_created"
-OURS_CANCELED = "ours: booking_canceled"
-OURS_EVENTS = "ours: booking_events"
-IDIOMATIC = "idiomatic, as sam build packages it"
-IDIOMATIC_BYTECODE = "idiomatic, with bytecode"
+WEBHOOK = "this webhook"
+POWERTOOLS = "Powertools, as sam build packages it"
+POWERTOOLS_BYTECODE = "Powertools, with bytecode"
 FASTAPI = "FastAPI + Mangum"
 RIVET = "Zoom's Rivet + AWS SDK, bundled"
-EXPRESS = "Zoom's sample (Express) + AWS SDK, bundled"
+RECEIVERS = (FLOOR, WEBHOOK, POWERTOOLS, POWERTOOLS_BYTECODE, FASTAPI, RIVET)
 
-RECEIVERS = (FLOOR, OURS, IDIOMATIC, IDIOMATIC_BYTECODE, FASTAPI, RIVET, EXPRESS)
-DEPLOYED_MB = 1_024  # of the webhook, as template.yaml has it
+DEPLOYED_MB = 1_024  # of the webhook in template.yaml
 
-NODE = (RIVET, EXPRESS)
-"""Need Node.js, without which they are not measured."""
-
-_BUS_ARN = "arn:aws:events:us-east-1:123456789012:event-bus/bookings"
-_SECRET_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:zoom-AbCdEf"  # noqa: S105 - a name
+_QUEUES = "https://127.0.0.1/123456789012"
 
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A function that can be started and handed an event.
-
-    Attributes:
-        package: what is deployed of it, less the files that `leaving_out` names.
-    """
+    """A receiver that can be started. `package` is deployed of it."""
 
     name: str
     command: Command
     package: Path
-    leaving_out: tuple[str, ...] = ()
 
 
 def zoom_body() -> str:
@@ -58,27 +42,20 @@ def zoom_body() -> str:
     return json.dumps(body | {"event_ts": int(time.time() * 1000)}, separators=(",", ":"), ensure_ascii=False)
 
 
-def webhook_event(body: str, *, forged: bool = False) -> dict[str, Any]:
-    """Returns the HTTP API's event of a delivery, signed now, or with a signature of the right form only."""
+def webhook_event(body: str) -> dict[str, Any]:
+    """Returns the HTTP API's event of a delivery that is signed now."""
     event: dict[str, Any] = json.loads((EVENTS / "lambda/webhook.json").read_text())
     timestamp = str(int(time.time()))
     event["headers"] |= {
         "content-length": str(len(body.encode())),
         "x-zm-request-timestamp": timestamp,
-        "x-zm-signature": f"v0={'0' * 64}" if forged else sign(TOKEN, timestamp, body.encode()),
+        "x-zm-signature": sign(TOKEN, timestamp, body.encode()),
     }
     return event | {"body": body}
 
 
-def lambda_event(name: str) -> dict[str, Any]:
-    """Returns a sample event of a function of ours."""
-    event: dict[str, Any] = json.loads((EVENTS / f"lambda/{name}.json").read_text())
-    return event
-
-
 def environment(stub: Stub) -> dict[str, str]:
-    """Returns what every function finds: nothing of the host reaches it, as in Lambda."""
-    queue = f"{stub.url}/123456789012"
+    """Returns the variables of every function. As in Lambda, nothing of the host is among them."""
     return {
         "PATH": os.environ.get("PATH", ""),
         "LANG": "en_US.UTF-8",
@@ -100,89 +77,48 @@ def environment(stub: Stub) -> dict[str, str]:
         "AWS_LAMBDA_LOG_STREAM_NAME": "stream",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
-        "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",  # nobody listens, and nobody waits: it is UDP
+        "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",  # UDP: nobody listens, and nobody waits
         "POWERTOOLS_SERVICE_NAME": "function",
         "POWERTOOLS_METRICS_NAMESPACE": "benchmarks",
         "POWERTOOLS_LOG_LEVEL": "INFO",
-        "ZOOM_WEBHOOK_SECRET_TOKEN": TOKEN,  # of those whose documentation keeps it so
-        "ZOOM_SECRET_ARN": _SECRET_ARN,
-        "EVENT_BUS_ARN": _BUS_ARN,
+        "ZOOM_WEBHOOK_SECRET_TOKEN": TOKEN,  # for the peers whose documentation puts it here
+        "ZOOM_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:zoom-AbCdEf",
+        "EVENT_BUS_ARN": "arn:aws:events:us-east-1:123456789012:event-bus/bookings",
         "FAN_OUT": "EventBridge",
-        "BOOKING_CREATED_QUEUE_URL": f"{queue}/created",
-        "BOOKING_CANCELED_QUEUE_URL": f"{queue}/canceled",
-        "QUARANTINE_QUEUE_URL": f"{queue}/quarantine",
-        "BOOKING_EVENTS_DLQ_URL": f"{queue}/dlq",
-        "QUEUE_URL": f"{queue}/created",
+        "BOOKING_CREATED_QUEUE_URL": f"{_QUEUES}/created",
+        "BOOKING_CANCELED_QUEUE_URL": f"{_QUEUES}/canceled",
+        "QUARANTINE_QUEUE_URL": f"{_QUEUES}/quarantine",
         "SIGNATURE_TOLERANCE_SECONDS": "300",
-        "BOOKINGS_TABLE_NAME": "bookings",
-        "BOOKING_RETENTION_DAYS": "0",
-        "SHARE_ACCESS_LINKS": "false",
     }
 
 
-def bare_floor(stub: Stub) -> Contestant:
-    """Returns the least a receiver in Python can do."""
-    return _in_python(stub, FLOOR, packaging.python_peer("floor", bytecode=True))
-
-
-def our_functions(stub: Stub) -> dict[str, Contestant]:
-    """Builds our four functions; returns them by name.
+def contestants(stub: Stub) -> tuple[list[Contestant], dict[str, str]]:
+    """Builds all receivers. Returns them, and the reason for each that is left out.
 
     Raises:
-        NotBuilt, BuildFailed: something could not be built.
+        NotBuilt: one could not be built.
     """
-    artefact = packaging.our_artefact()
-    layer = {"PYTHONPATH": str(artefact / "python")}  # before the runtime's own packages, boto3 among them
-    found = {}
-    for name in (OURS, OURS_CREATED, OURS_CANCELED, OURS_EVENTS):
-        folder = artefact / "functions" / name.removeprefix("ours: ")
-        found[name] = _in_python(stub, name, folder, layer)
-    return found
+    python = str(packages.python_runtime())
 
+    def in_python(name: str, package: Path) -> Contestant:
+        variables = environment(stub) | {"LAMBDA_TASK_ROOT": str(package)}
+        variables["PYTHONPATH"] = str(package / "python")  # the layer, before Lambda's own packages
+        arguments = (python, "-m", "awslambdaric", "app.lambda_handler")
+        return Contestant(name, Command(arguments, package, variables), package)
 
-def contestants(stub: Stub) -> tuple[dict[str, Contestant], dict[str, str]]:
-    """Builds all contestants; returns them by name, and why those are left out that are.
-
-    Raises:
-        NotBuilt, BuildFailed: something could not be built.
-    """
-    bytecode = packaging.python_peer("idiomatic", models=True, bytecode=True)
-    found = {
-        FLOOR: bare_floor(stub),
-        **our_functions(stub),
-        IDIOMATIC: _in_python(stub, IDIOMATIC, packaging.python_peer("idiomatic", models=True)),
-        IDIOMATIC_BYTECODE: _in_python(stub, IDIOMATIC_BYTECODE, bytecode),
-        FASTAPI: _in_python(stub, FASTAPI, packaging.python_peer("fastapi_mangum", models=True)),
-    }
-    node = packaging.node()
+    powertools_bytecode = packages.python_peer("powertools", "bench-powertools", bytecode=True)
+    receivers = [
+        in_python(FLOOR, packages.python_peer("floor", bytecode=True)),
+        in_python(WEBHOOK, packages.webhook()),
+        in_python(POWERTOOLS, packages.python_peer("powertools", "bench-powertools")),
+        in_python(POWERTOOLS_BYTECODE, powertools_bytecode),
+        in_python(FASTAPI, packages.python_peer("fastapi_mangum", "bench-fastapi")),
+    ]
+    node = packages.node()
     if node is None:
-        return found, dict.fromkeys(NODE, "no Node.js")
-    for name, peer in ((RIVET, "rivet"), (EXPRESS, "express")):
-        package = packaging.node_peer(peer)
-        own = {"LAMBDA_TASK_ROOT": str(package), "AWS_EXECUTION_ENV": "AWS_Lambda_nodejs"}
-        command = Command((node, "runtime.cjs"), package, environment(stub) | own)
-        found[name] = Contestant(name, command, package, leaving_out=("runtime.cjs",))
-    return found, {}
-
-
-def _in_python(
-    stub: Stub, name: str, package: Path, own: Mapping[str, str] = MappingProxyType({})
-) -> Contestant:
-    python = str(packaging.python_runtime().python)
-    arguments = (python, "-m", "awslambdaric", "app.lambda_handler")
-    variables = environment(stub) | {"LAMBDA_TASK_ROOT": str(package), **own}
-    return Contestant(name, Command(arguments, package, variables), package)
-
-
-def event_for(name: str, body: str) -> Mapping[str, Any]:
-    """Returns the event that a contestant is handed first."""
-    if name in RECEIVERS:
-        return webhook_event(body)
-    return lambda_event(name.removeprefix("ours: "))
-
-
-def is_right(name: str, answer: Any) -> bool:
-    """Tells whether an answer is that of a function that did its work."""
-    if name in RECEIVERS:
-        return bool(answer.get("statusCode") == 200)  # noqa: PLR2004 - HTTP's own
-    return bool(answer == {"batchItemFailures": []})
+        return receivers, {RIVET: "no Node.js"}
+    package = packages.rivet()
+    own = {"LAMBDA_TASK_ROOT": str(package), "AWS_EXECUTION_ENV": "AWS_Lambda_nodejs"}
+    client = str(packages.PEERS / "runtime.cjs")
+    receivers.append(Contestant(RIVET, Command((node, client), package, environment(stub) | own), package))
+    return receivers, {}

@@ -1,42 +1,54 @@
-"""One execution environment of a function: a fresh process under its runtime client, timed from outside.
+"""Runs a function in a fresh process under its runtime client, and measures it from outside.
 
-The Runtime API is that of "Using the Lambda runtime API" in the Lambda developer guide, version 2018-06-01:
-the client asks for the next event and posts what the handler returned. The clock runs from before the process
-is made until the first byte of what it asks or posts has come; one thread serves, so that little else is
-timed.
+The client asks the Runtime API for an event and posts the answer. Source: "Using the Lambda runtime API" in
+the Lambda developer guide, version 2018-06-01.
+
+Lambda gives a function one vCPU at 1,769 MB, and less in proportion below ("Configure Lambda function
+memory", read 2026-11-25). Initialization has a whole one at any size. A smaller share is emulated here: a
+process that has used up its quota of a period is stopped until the next period. A call begins with a full
+quota.
 """
 
 import json
 import os
 import re
-import selectors
 import signal
-import socket
 import subprocess
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, Queue
 from types import TracebackType
 from typing import Any, Self
 
-from benchmarks.cpu_share import CPUShare, cpu_seconds
+from benchmarks.stub import Handler, Server
 
-PATIENCE_SECONDS = 60  # for a slow start at a small share of a busy machine
-FUNCTION_SECONDS = 30  # the deadline a function is told, far off: at 128 MB some take longer than Zoom waits
-_IDLE_SECONDS = 0.005  # for a process to stand still after it has asked for its next event
+WHOLE_CPU_MB = 1_769
+PERIOD_SECONDS = 0.020
+PATIENCE_SECONDS = 60  # for a slow start on a busy machine
+DEADLINE_SECONDS = 30  # of an invocation, as the function sees it
 
-_RECEIVE_BYTES = 1 << 16
-_ACCEPTED = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n"
+_SETTLE_SECONDS = 0.000_05  # until a stopped process has left its core
+_SHORTEST_SECONDS = 0.000_1  # of a run between two stops: a shorter one would measure signals
+_IDLE_SECONDS = 0.005  # until a process that asked for an event stands still
+
+_INVOCATION = {
+    "lambda-runtime-aws-request-id": "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+    "lambda-runtime-invoked-function-arn": "arn:aws:lambda:us-east-1:123456789012:function:function",
+    "lambda-runtime-trace-id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1",
+}
 
 
 class FunctionFailed(Exception):
-    """A function answered with an error, or not at all. Tells the end of its output."""
+    """A function answered with an error or not at all. The message ends with its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """How a function is started: what Lambda would run, where, and with which environment."""
+    """The command that Lambda would run, its folder and its environment."""
 
     arguments: tuple[str, ...]
     folder: Path
@@ -45,18 +57,16 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Cold:
-    """What a fresh process took until its first answer.
+    """Figures of a fresh process until its first answer.
 
     Attributes:
-        init_ms: until it asked for its first event, with a whole CPU.
-        first_call_ms: from then until its answer, at its memory's share of a CPU.
-        cpu_ms: of its process, user and system, until it waited for the second event.
+        init_ms: until it asked for its first event, at a whole CPU.
+        first_call_ms: from then until its answer, at its CPU share.
         peak_mb: the most memory it ever held.
     """
 
     init_ms: float
     first_call_ms: float
-    cpu_ms: float
     peak_mb: float
     answer: Any
 
@@ -65,37 +75,42 @@ class Cold:
         return self.init_ms + self.first_call_ms
 
 
+def share_of(memory_mb: float) -> float:
+    """Returns the part of a CPU that a function of that size has."""
+    return min(1.0, memory_mb / WHOLE_CPU_MB)
+
+
 def measure_cold(command: Command, event: Mapping[str, Any], share: float, log: Path) -> Cold:
-    """Starts a process, has it answer one event at a share of a CPU, and ends it.
+    """Starts a process, and hands it one event at a CPU share.
 
     Raises:
         FunctionFailed: it did not answer.
     """
     with Execution(command, log) as execution:
-        execution.wait_for_request()
-        init_ended = time.perf_counter()
-        with CPUShare(execution.pid, share):
+        initialized = execution.wait_for_request()
+        begun = time.perf_counter()
+        with cpu_share(execution.pid, share):
             answer, answered = execution.answer_to(event)
             execution.wait_for_request()
         return Cold(
-            init_ms=(init_ended - execution.started) * 1000,
-            first_call_ms=(answered - init_ended) * 1000,
+            init_ms=(initialized - execution.started) * 1000,
+            first_call_ms=(answered - begun) * 1000,
             peak_mb=execution.peak_mb(),
-            cpu_ms=execution.end() * 1000,
             answer=answer,
         )
 
 
-def measure_warm(command: Command, event: Mapping[str, Any], calls: int, warm_up: int, log: Path) -> float:
-    """Returns the microseconds of CPU that a process takes a call, its runtime client's included.
+def measure_warm(command: Command, event: Mapping[str, Any], calls: int, log: Path) -> float:
+    """Returns the CPU microseconds of a warm call, with the part of the runtime client.
 
     Raises:
         FunctionFailed: it did not answer.
     """
+    begun = 0.0
     with Execution(command, log) as execution:
         execution.wait_for_request()
-        for number in range(warm_up + calls):
-            if number == warm_up:
+        for number in range(-calls // 10, calls):  # a tenth more, to warm up
+            if number == 0:
                 begun = execution.idle_cpu_seconds()
             execution.answer_to(event)
             execution.wait_for_request()
@@ -103,10 +118,10 @@ def measure_warm(command: Command, event: Mapping[str, Any], calls: int, warm_up
 
 
 class Execution:
-    """The process and its Runtime API; both end with the `with` block.
+    """The process and its Runtime API. Both end with the `with` block.
 
     Attributes:
-        started: when it was begun to be made, by `time.perf_counter`.
+        started: the time by `time.perf_counter` right before the process was made.
     """
 
     started: float
@@ -114,19 +129,15 @@ class Execution:
     def __init__(self, command: Command, log: Path) -> None:
         self._command = command
         self._log = log
-        self._buffers: dict[socket.socket, bytes] = {}
-        self._waiting: socket.socket | None = None  # has asked for an event and wasn't given one yet
-        self._ended = False
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
     def __enter__(self) -> Self:
-        self._selector = selectors.DefaultSelector()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=8)
-        self._selector.register(self._listener, selectors.EVENT_READ)
-        address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self._api = _RuntimeAPI()
+        threading.Thread(target=self._api.serve_forever, args=(0.05,), daemon=True).start()
+        address = f"127.0.0.1:{self._api.server_address[1]}"
         with self._log.open("wb") as log:
             self.started = time.perf_counter()
             self._process = subprocess.Popen(
@@ -145,132 +156,123 @@ class Execution:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if not self._ended:
-            self.end()
-        for connection in [*self._buffers, self._listener]:
-            connection.close()
-        self._selector.close()
+        self._process.kill()
+        self._process.wait()
+        self._api.events.put(b"")  # ends the thread that waits to hand over an event
+        self._api.shutdown()
+        self._api.server_close()
 
-    def wait_for_request(self) -> None:
-        """Waits until it has asked for its next event; it is initialized then, or idle.
+    def wait_for_request(self) -> float:
+        """Waits until the process asks for an event; it is initialized then, or idle. Returns the time.
 
         Raises:
-            FunctionFailed: it did something else.
+            FunctionFailed: it ended, or reported an error.
         """
-        if self._waiting is None:
-            connection, path, _ = self._request()
-            if not path.endswith("/invocation/next"):
-                raise FunctionFailed(f"{path}: {self._told()}")
-            self._waiting = connection
+        return self._request("/next")[0]
 
     def answer_to(self, event: Mapping[str, Any]) -> tuple[Any, float]:
-        """Hands over an event; returns the answer, and when it came.
+        """Hands over an event. Returns the answer and its time.
 
         Raises:
-            FunctionFailed: it did not answer.
+            FunctionFailed: the process did not answer.
         """
-        assert self._waiting
-        body = json.dumps(event).encode()
-        deadline_ms = int((time.time() + FUNCTION_SECONDS) * 1000)
-        head = (
-            f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
-            "lambda-runtime-aws-request-id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n"
-            f"lambda-runtime-deadline-ms: {deadline_ms}\r\n"
-            "lambda-runtime-invoked-function-arn: arn:aws:lambda:us-east-1:123456789012:function:f\r\n"
-            "lambda-runtime-trace-id: Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;"
-            "Parent=9a9197af755a6419;Sampled=1\r\n\r\n"
-        )
-        self._waiting.sendall(head.encode() + body)
-        self._waiting = None
-        connection, path, posted = self._request()
-        answered = time.perf_counter()
-        connection.sendall(_ACCEPTED)
-        if not path.endswith("/response"):
-            raise FunctionFailed(f"{path}: {posted[:500]!r} {self._told()}")
-        return json.loads(posted), answered
+        self._api.events.put(json.dumps(event).encode())
+        at, body = self._request("/response")
+        return json.loads(body), at
 
     def idle_cpu_seconds(self) -> float:
-        """Returns the CPU time so far of a process that waits for its next event."""
+        """Returns the CPU time so far of a process that waits for an event."""
         time.sleep(_IDLE_SECONDS)
-        return cpu_seconds(self.pid)
+        return _cpu_seconds(self.pid)
 
     def peak_mb(self) -> float:
-        """Returns the most memory it held. (What `wait4` tells would include this process's own.)"""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        found = re.search(r"VmHWM:\s+(\d+) kB", status)
-        assert found
-        return int(found[1]) / 1024
+        """Returns the most memory it held. (The figure of `wait4` would include this process.)"""
+        match = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
+        assert match
+        return int(match[1]) / 1024
 
-    def end(self) -> float:
-        """Kills it; returns the CPU seconds it took in all."""
-        self._ended = True
-        time.sleep(_IDLE_SECONDS)
-        os.kill(self.pid, signal.SIGKILL)
-        _, status, usage = os.wait4(self.pid, 0)
-        self._process.returncode = os.waitstatus_to_exitcode(status)
-        return usage.ru_utime + usage.ru_stime
-
-    def _told(self) -> str:
-        return self._log.read_text(errors="replace")[-1500:]
-
-    def _request(self) -> tuple[socket.socket, str, bytes]:
-        """Returns the next request: its connection, path and body."""
+    def _request(self, expected: str) -> tuple[float, bytes]:
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
-            for connection, received in self._buffers.items():
-                if parsed := _parse(received):
-                    path, body, length = parsed
-                    self._buffers[connection] = received[length:]
-                    return connection, path, body
-            left = until - time.monotonic()
-            ready = self._selector.select(min(1.0, left)) if left > 0 else []
-            if not ready and (left <= 0 or self._process.poll() is not None):
-                self._ended = self._process.returncode is not None
-                raise FunctionFailed(f"no answer: {self._told()}")
-            for key, _ in ready:
-                self._receive(key.fileobj)
+            try:
+                at, path, body = self._api.requests.get(timeout=0.5)
+                break
+            except Empty:
+                if self._process.poll() is not None or time.monotonic() > until:
+                    raise FunctionFailed(f"no answer: {self._output()}") from None
+        if not path.endswith(expected):
+            raise FunctionFailed(f"{path}: {body[:500]!r} {self._output()}")
+        return at, body
 
-    def _receive(self, ready: Any) -> None:
-        if ready is self._listener:
-            connection, _ = self._listener.accept()
-            connection.settimeout(PATIENCE_SECONDS)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._buffers[connection] = b""
-            self._selector.register(connection, selectors.EVENT_READ)
-        elif received := ready.recv(_RECEIVE_BYTES):
-            self._buffers[ready] += received
-        else:
-            self._selector.unregister(ready)
-            del self._buffers[ready]
-            ready.close()
+    def _output(self) -> str:
+        return self._log.read_text(errors="replace")[-1500:]
 
 
-def _parse(received: bytes) -> tuple[str, bytes, int] | None:
-    """Returns path, body and length of the first request received; None while it isn't whole."""
-    head, separator, rest = received.partition(b"\r\n\r\n")
-    if not separator:
-        return None
-    line, *lines = head.decode("latin-1").split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in lines)}
-    path = line.split(" ")[1]
-    start = len(head) + len(separator)
-    if headers.get("transfer-encoding") == "chunked":
-        chunks = _unchunked(rest)
-        return None if chunks is None else (path, chunks[0], start + chunks[1])
-    length = int(headers.get("content-length", "0"))
-    return (path, rest[:length], start + length) if len(rest) >= length else None
+class _RuntimeAPI(Server):
+    """The Runtime API of one process.
+
+    Attributes:
+        requests: time, path and body of each request.
+        events: the events to hand over, as JSON.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _RuntimeAPIHandler)
+        self.requests: Queue[tuple[float, str, bytes]] = Queue()
+        self.events: Queue[bytes] = Queue()
 
 
-def _unchunked(rest: bytes) -> tuple[bytes, int] | None:
-    """Returns a chunked body and the length it has on the wire; None while it isn't whole."""
-    body, at = b"", 0
-    while (end := rest.find(b"\r\n", at)) >= 0:
-        size = int(rest[at:end], 16)
-        following = end + 2 + size + 2
-        if len(rest) < following:
-            return None
-        body += rest[end + 2 : end + 2 + size]
-        at = following
-        if size == 0:
-            return body, at
-    return None
+class _RuntimeAPIHandler(Handler):
+    server: _RuntimeAPI
+
+    def do_GET(self) -> None:  # noqa: N802 - the name the library calls
+        self.server.requests.put((time.perf_counter(), self.path, b""))
+        event = self.server.events.get()
+        deadline_ms = int((time.time() + DEADLINE_SECONDS) * 1000)
+        self.answer(200, event, _INVOCATION | {"lambda-runtime-deadline-ms": str(deadline_ms)})
+
+    def do_POST(self) -> None:  # noqa: N802 - the name the library calls
+        at, body = time.perf_counter(), self.read_body()
+        self.answer(202, b"")
+        self.server.requests.put((at, self.path, body))
+
+
+@contextmanager
+def cpu_share(pid: int, share: float) -> Iterator[None]:
+    """Holds a process to a share of one CPU."""
+    over = threading.Event()
+    thread = threading.Thread(target=_hold, args=(pid, share, over), daemon=True)
+    if share < 1:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if share < 1:
+            thread.join()
+
+
+def _hold(pid: int, share: float, over: threading.Event) -> None:
+    quota, credit = share * PERIOD_SECONDS, 0.0
+    period_ends = time.monotonic()
+    with suppress(OSError):  # the process has ended
+        used = _cpu_seconds(pid)
+        while not over.is_set():
+            period_ends += PERIOD_SECONDS
+            credit = min(quota, credit + quota)  # unused quota is lost, an overdraft is paid back
+            while credit > _SHORTEST_SECONDS and (left := period_ends - time.monotonic()) > 0:
+                os.kill(pid, signal.SIGCONT)
+                if over.wait(min(credit, left)):
+                    return
+                os.kill(pid, signal.SIGSTOP)
+                time.sleep(_SETTLE_SECONDS)
+                now = _cpu_seconds(pid)  # exact, because the process stands still
+                credit -= now - used  # waiting for a service costs no quota
+                used = now
+            over.wait(max(0.0, period_ends - time.monotonic()))
+        os.kill(pid, signal.SIGCONT)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Returns the CPU time of a process, all threads together."""
+    return time.clock_gettime((~pid << 3) | 2)  # Linux's number for the CPU clock of a process

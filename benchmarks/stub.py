@@ -1,161 +1,70 @@
-"""The AWS that all contestants call: a process of its own on loopback, over TLS, which answers and counts.
+"""The AWS that the receivers call: a process of its own on loopback, over TLS.
 
-It knows the operations a booking needs and answers them as briefly as the real services may. TLS is part of
-it, since loading the roots and the handshake are a good part of a first call. `python -m benchmarks.stub`
-serves until its standard input ends; `Stub` starts that and asks it for its counts.
+A first call loads root certificates and makes a TLS handshake, so both are measured. The program serves until
+its standard input ends.
 """
 
-import asyncio
-import contextlib
 import json
-import re
 import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Mapping
-from enum import StrEnum
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
+from ipaddress import IPv4Address
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from socketserver import ThreadingTCPServer
+from types import MappingProxyType, TracebackType
+from typing import Any, ClassVar, Self
+from urllib.request import urlopen
 
 import certifi
-
-from tests import certificates
-from tests.kills import wire
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 ROOT = Path(__file__).parents[1]
-TOKEN = "a-secret-token-of-22-c"  # noqa: S105 - made up, of the length of Zoom's
+TOKEN = "a-secret-token-of-22-c"  # noqa: S105 - made up, as long as Zoom's
 PATIENCE_SECONDS = 20
 
-SLOW_SECONDS = 0.3
-
-PUT_EVENTS = "PutEvents"
-SEND_MESSAGE = "SendMessage"
-GET_SECRET = "GetSecretValue"  # noqa: S105 - an operation
-
-_EVENT_ID = re.compile(r'"event_id":\s*"([^"]*)"')
-
-
-class Behaviour(StrEnum):
-    """How the calls of an operation are met."""
-
-    ANSWERS = "answers"
-    SILENT = "takes the request, does nothing and never answers"
-    SLOW = f"answers after {SLOW_SECONDS} s"
-    HANGS_UP = "answers, and closes the connection then without having said so"
-
-
-class Services:
-    """Secrets Manager, EventBridge, SQS and DynamoDB as far as a receiver of bookings calls them.
-
-    Attributes:
-        counts: calls so far, by operation.
-        taken: by operation, how often each delivery was taken; they are told by their `event_id`.
-        remembers: whether a conditional write is held against the items written before, or always taken.
-        behaviours: of the operations that do anything else than answer.
-    """
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.taken: dict[str, Counter[str]] = {PUT_EVENTS: Counter(), SEND_MESSAGE: Counter()}
-        self.remembers = False
-        self.behaviours: dict[str, Behaviour] = {}
-        self._items: dict[str, dict[str, Any]] = {}
-
-    def answer(self, operation: str, asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
-        """Returns status and body of the answer to a call.
-
-        Raises:
-            KeyError: no contestant should call that.
-        """
-        self.counts[operation] += 1
-        match operation:
-            case "GetSecretValue":
-                return 200, _secret(asked["SecretId"])
-            case "PutEvents":
-                for entry in asked["Entries"]:
-                    self._take(operation, entry["Detail"])
-                entries = [{"EventId": f"event-{number}"} for number in range(len(asked["Entries"]))]
-                return 200, {"FailedEntryCount": 0, "Entries": entries}
-            case "SendMessage":
-                self._take(operation, asked["MessageBody"])
-                return 200, {"MessageId": "message-1"}
-            case "PutItem":
-                return self._put(asked)
-            case _:
-                raise KeyError(operation)
-
-    def remember(self, remembers: bool) -> None:
-        """Forgets all items, deliveries and counts, and remembers items from now on or doesn't."""
-        self.remembers = remembers
-        self.counts.clear()
-        self._items.clear()
-        for taken in self.taken.values():
-            taken.clear()
-
-    def _take(self, operation: str, text: str) -> None:
-        if found := _EVENT_ID.search(text):
-            self.taken[operation][found[1]] += 1
-
-    def _put(self, asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
-        if not self.remembers:
-            return 200, {}
-        item = asked["Item"]
-        key = item["booking_id"]["S"]
-        stored = self._items.get(key)
-        expected = asked.get("ExpressionAttributeValues", {}).get(":revision")
-        if expected != (stored and stored["revision"]):
-            refusal = {
-                "__type": "ConditionalCheckFailedException",
-                "message": "The conditional request failed",
-            }
-            return 400, refusal | ({"Item": stored} if stored else {})
-        self._items[key] = item
-        return 200, {}
-
-
-def _secret(name: str) -> dict[str, Any]:
-    return {
-        "ARN": name,
-        "Name": "zoom",
-        "VersionId": "1",
-        "SecretString": TOKEN,
-        "CreatedDate": 1_700_000_000,
-    }
+PUT_EVENTS, SEND_MESSAGE = "PutEvents", "SendMessage"
+_ANSWERS: dict[str, dict[str, Any]] = {
+    "GetSecretValue": {"Name": "zoom", "VersionId": "1", "SecretString": TOKEN, "CreatedDate": 1_700_000_000},
+    PUT_EVENTS: {"FailedEntryCount": 0, "Entries": [{"EventId": "event-0"}]},
+    SEND_MESSAGE: {"MessageId": "message-1"},
+}
 
 
 class Stub:
-    """Starts the services; they end with its `with` block.
+    """Starts the stub, which ends with the `with` block.
 
     Attributes:
-        url: where they are, for `AWS_ENDPOINT_URL`.
-        authority: a file with the one certificate that signed theirs.
-        authorities: a file with that one behind the roots of a common bundle, as many as a client has to load
-            in earnest.
+        url: its address, for `AWS_ENDPOINT_URL`.
+        authority: a file with its certificate, which signed itself.
+        authorities: a file with that one behind the roots of a common bundle.
     """
 
     url: str
     authority: Path
     authorities: Path
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="bookings-bench-")
+        folder = Path(self._folder.name)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.stub", self._folder.name],
+            [sys.executable, "-m", "benchmarks.stub", str(folder)],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            text=True,
         )
-        folder = Path(self._folder.name)
-        self.authority = folder / "authority.pem"
-        self.authorities = folder / "authorities.pem"
-        self.url = self._read()["url"]
+        assert self._process.stdout
+        self.url = self._process.stdout.readline().strip()
+        self.authority, self.authorities = folder / "authority.pem", folder / "authorities.pem"
         return self
 
     def __exit__(
@@ -164,118 +73,96 @@ class Stub:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        try:
-            self._process.communicate(timeout=PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.communicate(timeout=PATIENCE_SECONDS)
         self._folder.cleanup()
 
-    def remember(self, remembers: bool) -> None:
-        """Makes it forget what came, and remember items from now on or not."""
-        self._ask({"do": "remember", "remembers": remembers})
-
-    def counts(self) -> dict[str, int]:
-        """Returns the calls since it last forgot, by operation."""
-        return {name: int(count) for name, count in self._ask({"do": "counts"}).items()}
-
-    def taken(self, operation: str) -> dict[str, int]:
-        """Returns how often each delivery was taken by PutEvents or SendMessage since it last forgot."""
-        return {name: int(times) for name, times in self._ask({"do": "taken"})[operation].items()}
-
-    def behave(self, behaviours: Mapping[str, Behaviour]) -> None:
-        """Makes it meet the calls of these operations so from now on, and answer all others."""
-        self._ask({"do": "behave", "behaviours": behaviours})
-
-    def _ask(self, order: Mapping[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        self._process.stdin.flush()
-        return self._read()
-
-    def _read(self) -> dict[str, Any]:
-        assert self._process.stdout
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the stub of AWS has ended")
-        told: dict[str, Any] = json.loads(line)
-        return told
+    def calls(self) -> Counter[str]:
+        """Returns the calls since it was last asked, by operation."""
+        context = ssl.create_default_context(cafile=str(self.authority))
+        with urlopen(f"{self.url}/calls", timeout=PATIENCE_SECONDS, context=context) as answer:  # noqa: S310
+            return Counter(json.load(answer))
 
 
-async def serve(services: Services, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Serves one connection until it is closed."""
-    try:
-        while True:
-            request = await wire.read_request(reader)
-            operation = request.headers["x-amz-target"].rpartition(".")[2]
-            behaviour = services.behaviours.get(operation, Behaviour.ANSWERS)
-            if behaviour is Behaviour.SILENT:
-                services.counts[operation] += 1
-                while await reader.read(wire.MAX_BYTES):
-                    pass
-                return
-            if behaviour is Behaviour.SLOW:
-                await asyncio.sleep(SLOW_SECONDS)
-            try:
-                status, body = services.answer(operation, json.loads(request.body))
-            except KeyError:
-                status, body = 400, {"__type": "UnknownOperationException", "message": operation}
-            headers = {"content-type": request.headers["content-type"]}
-            if status != 200:  # noqa: PLR2004 - HTTP's own
-                headers["x-amzn-errortype"] = body["__type"]
-            writer.write(wire.response(status, json.dumps(body).encode(), headers))
-            await writer.drain()
-            if behaviour is Behaviour.HANGS_UP:
-                return
-    except (wire.Lost, ConnectionError, ssl.SSLError):
+class Server(ThreadingTCPServer):
+    """Serves each connection in a thread of its own."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Ignores a connection that breaks, as it does when a measured process is killed."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers JSON over HTTP/1.1, head and body in one packet."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def read_body(self) -> bytes:
+        return self.rfile.read(int(self.headers["content-length"]))
+
+    def answer(self, status: int, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+        self.send_response(status)
+        for name, value in {"content-type": "application/json", **headers}.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
         pass
-    finally:
-        writer.close()
 
 
-def make_certificates(folder: Path) -> ssl.SSLContext:
-    """Writes the files that `Stub` names, and returns what the server needs."""
-    context = certificates.make_certificates(folder)
-    authority = (folder / certificates.AUTHORITY).read_bytes()
-    (folder / "authorities.pem").write_bytes(Path(certifi.where()).read_bytes() + authority)
+class _AWS(Handler):
+    calls: ClassVar[Counter[str]] = Counter()
+
+    def do_POST(self) -> None:
+        self.read_body()
+        operation = self.headers["x-amz-target"].rpartition(".")[2]
+        self.calls[operation] += 1
+        content = {"content-type": self.headers["content-type"]}
+        if operation in _ANSWERS:
+            self.answer(200, json.dumps(_ANSWERS[operation]).encode(), content)
+        else:
+            self.answer(400, b'{"__type": "UnknownOperationException"}', content)
+
+    def do_GET(self) -> None:
+        self.answer(200, json.dumps(self.calls).encode())
+        self.calls.clear()
+
+
+def certify(folder: Path) -> ssl.SSLContext:
+    """Writes the certificates that `Stub` names. Returns the context of a server on loopback."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    address = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=2))
+    certificate = builder.add_extension(address, critical=False).sign(key, hashes.SHA256())
+
+    pem = serialization.Encoding.PEM
+    public = certificate.public_bytes(pem)
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "authority.pem").write_bytes(public)
+    (folder / "authorities.pem").write_bytes(Path(certifi.where()).read_bytes() + public)
+    (folder / "server.pem").write_bytes(private + public)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
     return context
 
 
-async def main(folder: Path) -> None:
-    services = Services()
-    listener = await asyncio.start_server(
-        lambda reader, writer: serve(services, reader, writer),
-        "127.0.0.1",
-        0,
-        ssl=make_certificates(folder),
-        limit=wire.MAX_BYTES,
-    )
-    orders = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
-    _say({"url": f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}"})
-    while line := await orders.readline():
-        order = json.loads(line)
-        match order["do"]:
-            case "remember":
-                services.remember(order["remembers"])
-                _say({})
-            case "behave":
-                services.behaviours = {
-                    operation: Behaviour(behaviour) for operation, behaviour in order["behaviours"].items()
-                }
-                _say({})
-            case "taken":
-                _say(services.taken)
-            case _:
-                _say(services.counts)
-    listener.close()
-
-
-def _say(told: Mapping[str, Any]) -> None:
-    print(json.dumps(told), flush=True)
+def main(folder: Path) -> None:
+    with Server(("127.0.0.1", 0), _AWS) as server:
+        # The handshake is part of the first read, in the connection's own thread.
+        server.socket = certify(folder).wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        print(f"https://127.0.0.1:{server.server_address[1]}", flush=True)
+        sys.stdin.read()
+        server.shutdown()
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):  # whoever started this is gone
-        asyncio.run(main(Path(sys.argv[1])))
+    main(Path(sys.argv[1]))

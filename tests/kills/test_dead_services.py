@@ -20,8 +20,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from benchmarks.contestants import DEPLOYED_MB, environment, webhook_event, zoom_body
-from benchmarks.cpu_share import share_of
-from benchmarks.execution import Command, Execution, FunctionFailed, measure_cold
+from benchmarks.execution import Command, Execution, FunctionFailed, measure_cold, share_of
 from benchmarks.stub import PUT_EVENTS, SEND_MESSAGE, Stub
 from tests.kills.artefact import ROOT, Artefact, build
 from tests.leaks import WATCH
@@ -91,8 +90,9 @@ def with_variables(command: Command, variables: Mapping[str, str]) -> Command:
 
 
 def taken(stub: Stub) -> list[str]:
-    """Returns which operations have taken a delivery."""
-    return [operation for operation in (PUT_EVENTS, SEND_MESSAGE) if stub.taken(operation)]
+    """Returns which operations have taken a delivery since this was last asked."""
+    calls = stub.calls()
+    return [operation for operation in (PUT_EVENTS, SEND_MESSAGE) if calls[operation]]
 
 
 def test_bound_is_of_the_memory_that_is_deployed() -> None:
@@ -127,7 +127,7 @@ def test_cold_webhook_answers_in_time_while_services_are_dead(
     log = tmp_path / "log"
     took = []
     for _ in range(STARTS):
-        stub.remember(False)
+        stub.calls()
         with dead_port(dead) as url:
             command = with_variables(webhook, dict.fromkeys(services, url))
             cold = measure_cold(command, webhook_event(body or zoom_body()), share_of(DEPLOYED_MB), log)
@@ -141,7 +141,7 @@ def test_cold_webhook_answers_in_time_while_services_are_dead(
 
 def test_process_killed_before_publishing_gives_no_2xx(webhook: Command, stub: Stub, tmp_path: Path) -> None:
     # failure matrix: 8
-    stub.remember(False)
+    stub.calls()
     with socket.create_server(("127.0.0.1", 0)) as bus:
         bus.settimeout(PATIENCE_SECONDS)
         command = with_variables(webhook, {BUS: f"http://127.0.0.1:{bus.getsockname()[1]}"})

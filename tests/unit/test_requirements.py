@@ -8,8 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers/runtime/requirements.txt"
-BENCHMARKS = sorted((ROOT / "benchmarks").rglob("requirements.txt"))
-LOCKS = [LAYER, *sorted((ROOT / "requirements").glob("*.txt")), *BENCHMARKS]
+LOCKS = [LAYER, *sorted((ROOT / "requirements").glob("*.txt"))]
 
 ONLY_FOR_DEVELOPERS = {"pytest", "moto", "ministack", "typer", "rich", "uv"}
 
@@ -41,13 +40,11 @@ def test_no_lock_names_a_host(lock: Path) -> None:
     assert "--find-links" not in lock.read_text()
 
 
-def test_the_benchmarks_measure_the_very_versions_that_are_developed_with() -> None:
-    assert [lock.parent.name for lock in BENCHMARKS] == ["fastapi_mangum", "idiomatic", "runtime"]
-    developed = pins(ROOT / "requirements/dev.txt")
-    for lock in BENCHMARKS:
-        both = pins(lock).keys() & developed.keys()
-        assert both
-        assert {name: pins(lock)[name] for name in both} == {name: developed[name] for name in both}
+def test_benchmarks_measure_the_versions_that_are_developed_with() -> None:
+    measured, developed = pins(ROOT / "requirements/benchmarks.txt"), pins(ROOT / "requirements/dev.txt")
+    both = measured.keys() & developed.keys()
+    assert {"aws-lambda-powertools", "awslambdaric", "boto3", "pydantic"} <= both
+    assert {name: measured[name] for name in both} == {name: developed[name] for name in both}
 
 
 def test_tests_run_on_the_very_versions_that_are_deployed() -> None:
