@@ -1,7 +1,5 @@
-"""The templates as CloudFormation gets them, and what the tests ask of them."""
+"""The templates as CloudFormation gets them, in a short notation for tables of expected values."""
 
-import copy
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,123 +10,149 @@ ROOT = Path(__file__).parents[2]
 BOOKINGS = ROOT / "template.yaml"
 SUBSCRIBER = ROOT / "examples/subscriber/template.yaml"
 
-type Resource = dict[str, Any]
+DAY = 86_400  # seconds
+WITHOUT_EFFECT = {"Description", "AlarmDescription", "DisplayName", "Tags", "Code", "Content"}
+
+type Properties = dict[str, Any]
 
 
 class Stack:
-    """A template after SAM's transform; intrinsic functions stay as they are."""
+    """A template after SAM's transform. Intrinsic functions stay as they are."""
 
-    def __init__(self, template: dict[str, Any]) -> None:
+    def __init__(self, template: Properties) -> None:
         self.template = template
+        self.resources: dict[str, Properties] = template["Resources"]
 
-    @property
-    def resources(self) -> dict[str, Resource]:
-        found: dict[str, Resource] = self.template["Resources"]
-        return found
-
-    def of_type(self, kind: str) -> dict[str, Any]:
+    def of_type(self, kind: str) -> dict[str, Properties]:
         """Returns the properties of all resources of a type, by logical name."""
+        return {name: each["Properties"] for name, each in self.resources.items() if each["Type"] == kind}
+
+    def plain(self, kind: str) -> dict[str, Properties]:
+        """Returns the same without words for people and packages, in the short notation."""
+        found = {name: plain(properties) for name, properties in self.of_type(kind).items()}
         return {
-            name: resource.get("Properties", {})
-            for name, resource in self.resources.items()
-            if resource["Type"] == kind
+            name: {key: each[key] for key in each if key not in WITHOUT_EFFECT}
+            for name, each in found.items()
         }
 
-    def properties(self, name: str) -> Any:
-        return self.resources[name]["Properties"]
 
-    def mappings(self, source: str | None = None) -> dict[str, Any]:
-        """Returns the event source mappings, all or those that read one resource."""
-        return {
-            name: mapping
-            for name, mapping in self.of_type("AWS::Lambda::EventSourceMapping").items()
-            if source in (None, logical(mapping["EventSourceArn"]))
-        }
-
-    def consumed_queues(self) -> set[str]:
-        sources = {logical(mapping["EventSourceArn"]) for mapping in self.mappings().values()}
-        return {name for name in self.of_type("AWS::SQS::Queue") if name in sources}
-
-    def set_aside_queues(self) -> set[str]:
-        """Returns the queues that no function reads: what lies there waits for a person."""
-        return self.of_type("AWS::SQS::Queue").keys() - self.consumed_queues()
-
-    def role_statements(self) -> Iterator[tuple[str, Resource]]:
-        """Yields each statement of each role's policies, with the role's name."""
-        for name, role in self.of_type("AWS::IAM::Role").items():
-            for policy in role.get("Policies", []):
-                for statement in policy["PolicyDocument"]["Statement"]:
-                    yield name, statement
-
-    def resource_statements(self) -> Iterator[tuple[str, Resource]]:
-        """Yields each statement of queues, topics, buses and trust, with the policy's name."""
-        for kind in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"):
-            for name, policy in self.of_type(kind).items():
-                for statement in policy["PolicyDocument"]["Statement"]:
-                    yield name, statement
-        for name, policy in self.of_type("AWS::Events::EventBusPolicy").items():
-            yield name, {"Sid": policy["StatementId"], **policy["Statement"]}
-        for name, role in self.of_type("AWS::IAM::Role").items():
-            for statement in role["AssumeRolePolicyDocument"]["Statement"]:
-                yield name, statement
-
-    def broken(self, path: str, value: object = None) -> "Stack":
-        """Returns a copy with the thing at a dotted path replaced, or, without a value, removed.
-
-        Raises:
-            KeyError: nothing is there, so that a test can't break what the template never had.
-        """
-        template = copy.deepcopy(self.template)
-        *parents, last = path.split(".")
-        node: Any = template["Resources"]
-        for part in parents:
-            node = node[int(part)] if isinstance(node, list) else node[part]
-        key: Any = int(last) if isinstance(node, list) else last
-        node[key]  # raises where nothing is there
-        if value is None:
-            del node[key]
-        else:
-            node[key] = value
-        return Stack(template)
-
-
-def logical(value: object) -> str | None:
-    """Returns the logical name a Ref or GetAtt speaks of; None for anything else."""
-    match value:
-        case {"Ref": str(name)}:
-            return name
-        case {"Fn::GetAtt": [str(name), *_]}:
-            return name
-        case {"Fn::GetAtt": str(text)}:
-            return text.split(".")[0]
-        case _:
-            return None
-
-
-def walked(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """Yields everything in a template with its path, what holds it before it."""
-    pairs: list[tuple[str | int, Any]] = []
-    if isinstance(node, dict):
-        pairs = list(node.items())
-    elif isinstance(node, list):
-        pairs = list(enumerate(node))
-    for key, value in pairs:
-        yield (*path, key), value
-        yield from walked(value, (*path, key))
+@cache
+def stack(path: Path = BOOKINGS) -> Stack:
+    template = read(path)
+    package(template, path.parent, lambda name, _: f"s3://artifacts/{name}")
+    return Stack(expand(template))
 
 
 def listed(value: Any) -> list[Any]:
-    """Returns a policy's value as the list it stands for."""
+    """Returns a policy's value as a list."""
     return value if isinstance(value, list) else [value]
 
 
-@cache
-def source(path: Path) -> dict[str, Any]:
-    return read(path)
+def plain(value: Any) -> Any:
+    """Writes intrinsic functions as text: `!Queue`, `!Queue.Arn`, `!Sub ${Queue}-x`."""
+    match value:
+        case {"Ref": str(name), **rest} if not rest:
+            return f"!{name}"
+        case {"Fn::GetAtt": [str(name), str(attribute)], **rest} if not rest:
+            return f"!{name}.{attribute}"
+        case {"Fn::Sub": str(text), **rest} if not rest:
+            return f"!Sub {text}"
+        case dict():
+            return {key: plain(each) for key, each in value.items()}
+        case list():
+            return [plain(each) for each in value]
+        case _:
+            return value
 
 
-@cache
-def stack(path: Path) -> Stack:
-    template = copy.deepcopy(source(path))
-    package(template, path.parent, lambda name, _: f"s3://artifacts/{name}")
-    return Stack(expand(template))
+def sentence(statement: Properties) -> str:
+    """Writes a policy's statement as one line, without its Sid."""
+    rest = plain({key: value for key, value in statement.items() if key != "Sid"})
+    words = [rest.pop("Effect"), *map(str, listed(rest.pop("Principal", [])))]
+    words += [*listed(rest.pop("Action")), "on", *map(str, listed(rest.pop("Resource", "this")))]
+    for operator, pairs in rest.pop("Condition", {}).items():
+        words += [f"if {operator} {key} {','.join(listed(each))}" for key, each in pairs.items()]
+    assert rest == {}
+    return " ".join(words)
+
+
+def sentences(document: Properties) -> list[str]:
+    """Writes a policy's statements. The older language, which is the default, has no variables."""
+    assert document["Version"] == "2012-10-17"
+    assert all(statement["Sid"] for statement in document["Statement"])
+    return [sentence(statement) for statement in document["Statement"]]
+
+
+def grants(role: Properties) -> list[str]:
+    """Writes the statements of a role, which has one policy and which only Lambda assumes."""
+    ((_, document),) = [policy.values() for policy in role["Policies"]]
+    trust = sentences(role["AssumeRolePolicyDocument"])
+    assert trust == ["Allow {'Service': 'lambda.amazonaws.com'} sts:AssumeRole on this"]
+    assert role.keys() - WITHOUT_EFFECT == {"AssumeRolePolicyDocument", "Policies"}
+    return sentences(document)
+
+
+# ── Shapes of both stacks ────────────────────────────────────────────────────────────────────────────────
+
+# SQS's own encryption: EventBridge can't send with AWS's key for SQS. 1 MiB is SQS's largest message.
+QUEUE = {"SqsManagedSseEnabled": True, "MaximumMessageSize": 1_048_576}
+DLQ = QUEUE | {"MessageRetentionPeriod": 14 * DAY}
+
+
+def source_queue(dlq: str, receives: int) -> Properties:
+    redrive = {"deadLetterTargetArn": f"!{dlq}.Arn", "maxReceiveCount": receives}
+    return QUEUE | {"MessageRetentionPeriod": 4 * DAY, "VisibilityTimeout": 60, "RedrivePolicy": redrive}
+
+
+def rule(bus: str, queue: str, dlq: str, pattern: Properties) -> Properties:
+    # EventBridge's longest age and most attempts.
+    retry = {"MaximumEventAgeInSeconds": DAY, "MaximumRetryAttempts": 185}
+    target = {
+        "Id": queue,
+        "Arn": f"!{queue}.Arn",
+        "RetryPolicy": retry,
+        "DeadLetterConfig": {"Arn": f"!{dlq}.Arn"},
+    }
+    return {"EventBusName": f"!{bus}", "EventPattern": pattern, "Targets": [target]}
+
+
+def queue_mapping(queue: str, function: str) -> Properties:
+    return {
+        "EventSourceArn": f"!{queue}.Arn", "FunctionName": f"!{function}",
+        "BatchSize": 10,  # SQS's most without a batching window
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": 2},  # AWS's least: a new account has 10 in all
+    }  # fmt: skip
+
+
+def queue_policy(queue: str, sender: str | None = None) -> list[str]:
+    """Returns the queue of a policy and its sentences: one rule sends, and everything is over TLS."""
+    send = f"Allow {{'Service': 'events.amazonaws.com'}} sqs:SendMessage on !{queue}.Arn"
+    tls = f"Deny * sqs:* on !{queue}.Arn if Bool aws:SecureTransport false"
+    return [f"!{queue}", *([f"{send} if ArnEquals aws:SourceArn !{sender}.Arn"] if sender else []), tls]
+
+
+def policies(path: Path, kind: str) -> dict[str, list[str]]:
+    """Writes the resource policies of a type: their resources, and the sentences."""
+    return {
+        name: [*plain(policy.get("Queues") or policy["Topics"]), *sentences(policy["PolicyDocument"])]
+        for name, policy in stack(path).of_type(kind).items()
+    }
+
+
+RINGING = {"ComparisonOperator": "GreaterThanOrEqualToThreshold", "TreatMissingData": "notBreaching"}
+
+
+def watch(alarm: Properties) -> str:
+    """Writes an alarm's condition as one line, and checks the parts that all alarms share."""
+    others = {"AlarmActions", "OKActions", "AlarmDescription"}
+    rest = {key: alarm[key] for key in alarm.keys() - others}
+    (dimension,) = rest.pop("Dimensions")
+    periods = rest.pop("EvaluationPeriods")
+    line = (
+        f"{rest.pop('Namespace')} {rest.pop('MetricName')} {dimension['Name']}={dimension['Value']} "
+        f"{rest.pop('Statistic')} >= {rest.pop('Threshold')} in {rest.pop('DatapointsToAlarm', periods)} "
+        f"of {periods} x {rest.pop('Period')} s"
+    )
+    assert rest == RINGING
+    return line

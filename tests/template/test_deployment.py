@@ -1,7 +1,7 @@
-"""CloudFormation would take the templates, and each environment of samconfig.toml fits its template."""
+"""CloudFormation accepts the templates, and the environments of samconfig.toml fit them."""
 
-import copy
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -10,85 +10,62 @@ import pytest
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
-from tests.template.stacks import BOOKINGS, ROOT, SUBSCRIBER, source, stack
+from tests.template.stacks import BOOKINGS, ROOT, SUBSCRIBER, stack
 
-ENVIRONMENTS = ("default", "dev", "staging", "prod")
-MAX_TEMPLATE_BYTES = 1_000_000  # of a template in S3, CloudFormation's limit
+MAX_TEMPLATE_BYTES = 1_000_000  # CloudFormation's limit for a template in S3
+CONFIG: dict[str, Any] = tomllib.loads((ROOT / "samconfig.toml").read_text())
+DOCS = "\n".join((ROOT / page).read_text() for page in ("README.md", "docs/operations.md"))
+NAME = "zoom-scheduler-bookings"
+RETENTION = ["BookingRetentionDays", "ArchiveRetentionDays", "LogRetentionDays"]
 
-
-def complaints(template: dict[str, Any]) -> list[str]:
-    """Returns what CloudFormation's own resource schemas, as cfn-lint has them, say against a template."""
-    return [f"{match.rule.id} {match.message}" for match in lint(json.dumps(template), config=ManualArgs())]
-
-
-def config() -> dict[str, Any]:
-    return tomllib.loads((ROOT / "samconfig.toml").read_text())
-
-
-def overrides(environment: str) -> dict[str, str]:
-    given = config()[environment]["deploy"]["parameters"].get("parameter_overrides", [])
-    return dict(entry.split("=", 1) for entry in given)
+# Stack name, whether a person confirms, and parameters.
+ENVIRONMENTS: dict[str, tuple[str, bool, dict[str, str]]] = {
+    "default": (NAME, True, {}),
+    "dev": (f"{NAME}-dev", False, dict.fromkeys(RETENTION, "7")),
+    "staging": (f"{NAME}-staging", True, dict.fromkeys(RETENTION, "30")),
+    "prod": (f"{NAME}-prod", True, {"DeletionProtection": "true"} | dict.fromkeys(RETENTION[1:], "90")),
+}
 
 
 @pytest.mark.parametrize("path", [BOOKINGS, SUBSCRIBER], ids=["bookings", "subscriber"])
-def test_the_expanded_template_fits_the_schemas_of_its_resources(path: Path) -> None:
-    assert complaints(stack(path).template) == []
-    assert len(json.dumps(stack(path).template)) < MAX_TEMPLATE_BYTES
+def test_expanded_template_fits_the_resource_schemas(path: Path) -> None:
+    text = json.dumps(stack(path).template)
+
+    assert [f"{match.rule.id} {match.message}" for match in lint(text, config=ManualArgs())] == []
+    assert len(text) < MAX_TEMPLATE_BYTES
 
 
-def test_a_property_that_a_resource_does_not_have_is_found() -> None:
-    template = copy.deepcopy(stack(BOOKINGS).template)
-    template["Resources"]["BookingBus"]["Properties"]["Retention"] = 1
-
-    assert any("Retention" in complaint for complaint in complaints(template))
-
-
-def test_there_are_the_four_environments() -> None:
-    assert config().keys() == {"version", *ENVIRONMENTS}
+def test_four_environments_exist_and_hold_no_secret() -> None:
+    assert CONFIG.keys() == {"version", *ENVIRONMENTS}
+    assert CONFIG["default"]["validate"]["parameters"] == {"lint": True}
+    assert "ZoomSecretToken" not in json.dumps(CONFIG)
 
 
-def test_environments_stand_beside_each_other() -> None:
-    names = [config()[environment]["global"]["parameters"]["stack_name"] for environment in ENVIRONMENTS]
-    prefixes = [config()[environment]["deploy"]["parameters"]["s3_prefix"] for environment in ENVIRONMENTS]
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_environment_has_its_stack_bucket_and_parameters(name: str) -> None:
+    stack_name, confirmed, overrides = ENVIRONMENTS[name]
+    deploy = dict(CONFIG[name]["deploy"]["parameters"])
+    given = dict(entry.split("=", 1) for entry in deploy.pop("parameter_overrides", []))
 
-    assert len(set(names)) == len(names)
-    assert prefixes == names
-
-
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_an_environment_sets_parameters_that_there_are_to_values_they_take(environment: str) -> None:
-    parameters = source(BOOKINGS)["Parameters"]
-
-    for name, value in overrides(environment).items():
-        parameter = parameters[name]
-        if "AllowedValues" in parameter:
-            assert value in [str(allowed) for allowed in parameter["AllowedValues"]], name
-        else:
-            assert parameter["MinValue"] <= int(value) <= parameter["MaxValue"], name
-
-
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_no_environment_holds_the_secret(environment: str) -> None:
-    assert "ZoomSecretToken" not in overrides(environment)
+    assert CONFIG[name]["global"]["parameters"] == {"stack_name": stack_name}
+    assert given == overrides
+    for parameter, value in given.items():
+        declared = stack().template["Parameters"][parameter]
+        allowed = declared.get("AllowedValues") or range(declared["MinValue"], declared["MaxValue"] + 1)
+        assert value in map(str, allowed)
+    # No role has a name, so the weaker capability is enough.
+    assert deploy == {
+        "capabilities": "CAPABILITY_IAM", "resolve_s3": True, "s3_prefix": stack_name,
+        "confirm_changeset": confirmed,
+    }  # fmt: skip
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_an_environment_may_make_roles_and_has_a_bucket(environment: str) -> None:
-    parameters = config()[environment]["deploy"]["parameters"]
-
-    # No role has a name, so that the weaker capability is enough.
-    assert (parameters["capabilities"], parameters["resolve_s3"]) == ("CAPABILITY_IAM", True)
-    assert parameters["confirm_changeset"] is (environment != "dev")
-
-
-def test_production_is_protected_and_remembers_longer_than_the_others() -> None:
-    days = {name: int(overrides("prod")[name]) for name in ("ArchiveRetentionDays", "LogRetentionDays")}
-
-    assert overrides("prod")["DeletionProtection"] == "true"
-    assert "BookingRetentionDays" not in overrides("prod")
-    for environment in ("dev", "staging"):
-        assert all(int(overrides(environment)[name]) < longest for name, longest in days.items())
-
-
-def test_validation_lints() -> None:
-    assert config()["default"]["validate"]["parameters"] == {"lint": True}
+def test_documented_deployments_exist() -> None:
+    environments, overrides, stacks = (
+        set(re.findall(pattern, DOCS))
+        for pattern in (r"--config-env (\w+)", r"--parameter-overrides (\w+)=", r"--stack (zoom[\w-]+)")
+    )
+    assert set() < environments <= CONFIG.keys()
+    assert overrides == {"ZoomSecretToken"}
+    assert overrides <= stack().template["Parameters"].keys()
+    assert stacks == {NAME}
