@@ -20,6 +20,3 @@ os.environ |= {
     "POWERTOOLS_METRICS_NAMESPACE": "ZoomSchedulerBookings/tests",
     "POWERTOOLS_LOG_LEVEL": "INFO",
 }
-
-# They are imported behind this, so the environment is set by then. With pytester the watch itself is tested.
-pytest_plugins = ["tests.leaks", "pytester"]
