@@ -42,6 +42,8 @@ def test_challenge_and_references_samples() -> None:
     assert challenge["event"] == "endpoint.url_validation"
     assert re.fullmatch(r"[A-Za-z0-9_-]{22}", challenge["payload"]["plainToken"])
     # The two deliveries are the halves of one move.
+    assert created["event_ts"] == canceled["event_ts"] == 1
+    assert created["payload"]["object"]["rescheduled"] is True
     assert canceled["payload"]["object"].pop("cancellation")["canceler_type"] == "host"
     assert canceled["payload"] == created["payload"]
 
@@ -56,6 +58,7 @@ def test_story_moves_one_booking_and_cancels_it() -> None:
         (False, "2026-11-26T14:00:00Z"), (True, "2026-11-26T14:00:00Z"),
         (True, "2026-11-27T09:00:00Z"), (False, "2026-11-27T09:00:00Z"),
     ]  # fmt: skip
+    assert booked[3]["cancellation"]["canceled_by"] == booked[3]["invitee_email"]
     assert set(re.findall(r"[\w.+-]+@([\w.-]+)", json.dumps(bodies))) == {"example.com"}
 
 
