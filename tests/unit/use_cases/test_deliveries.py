@@ -12,8 +12,8 @@ from bookings.domain.booking import Booking, merge
 from bookings.domain.events import Snapshot, domain_event
 from bookings.envelope import Envelope
 from bookings.use_cases.record import Recorder
-from tests.door import Door
 from tests.fakes import DENIED, HANGS, InMemoryBookingStore
+from tests.receiving import ReceiverUnderTest
 from tests.samples import MORNING_MS, canceled, created, delivery, raw, signed
 
 T = MORNING_MS
@@ -24,15 +24,14 @@ class Pipeline:
     """The use cases in a row, on fakes."""
 
     def __init__(self) -> None:
-        self.door = Door()
-        self.door.warm()
+        self.webhook = ReceiverUnderTest().warm()
         self.store = InMemoryBookingStore()
         self.recorder = Recorder(
             store=self.store,
-            quarantine=self.door.quarantine,
+            quarantine=self.webhook.quarantine,
             retention_days=0,
-            clock=self.door.clock,
-            count=self.door.counts,
+            clock=self.webhook.clock,
+            count=self.webhook.counts,
         )
         self.events: list[Envelope] = []
         self._announced: dict[str, Snapshot] = {}
@@ -41,18 +40,18 @@ class Pipeline:
         """Sends deliveries, each signed now, and returns the outcome of each."""
         outcomes = []
         for body in bodies:
-            assert self.door.post(body).status == 200
+            assert self.webhook.post(body).status == 200
             outcomes += self.record()
         return outcomes
 
     def record(self) -> list[Count]:
         """Records the events on the bus and the messages in the queues."""
         messages = [
-            envelope.to_message(account="1", region="x", time=self.door.clock.now())
-            for envelope in self.door.bus.published
+            envelope.to_message(account="1", region="x", time=self.webhook.clock.now())
+            for envelope in self.webhook.bus.published
         ]
-        self.door.bus.published.clear()
-        for queue in self.door.queues.queues.values():
+        self.webhook.bus.published.clear()
+        for queue in self.webhook.queues.queues.values():
             messages += queue.messages
             queue.messages.clear()
         return [self._record(message) for message in messages]
@@ -273,8 +272,8 @@ def test_a_case_from_a_public_report(pipeline: Pipeline, case: Case) -> None:
     assert pipeline.event_types == [event_type for event_type, _ in case.events]
     for detail, (_, fields) in zip(details, case.events, strict=True):
         assert {path: at(detail, path) for path in fields} == fields
-    assert [message["reason"] for message in pipeline.door.quarantine.contents] == case.quarantined
-    counts = pipeline.door.counts.all
+    assert [message["reason"] for message in pipeline.webhook.quarantine.contents] == case.quarantined
+    counts = pipeline.webhook.counts.all
     assert {name: counts[name] for name in case.counts} == case.counts
 
 
@@ -286,8 +285,8 @@ def test_numbers_that_no_decimal_holds_are_stored_as_text() -> None:
 
 # failure matrix: 1, 41
 def test_a_captured_request_replayed_changes_nothing(pipeline: Pipeline) -> None:
-    request = signed(raw(created()), pipeline.door.clock.now())
-    assert [pipeline.door.receiver.receive(request).status for _ in range(3)] == [200] * 3
+    request = signed(raw(created()), pipeline.webhook.clock.now())
+    assert [pipeline.webhook.receiver.receive(request).status for _ in range(3)] == [200] * 3
     assert pipeline.record() == [Count.BOOKING_WRITTEN, Count.DUPLICATE, Count.DUPLICATE]
     assert (pipeline.store.only.revision, pipeline.event_types) == (1, ["BookingCreated"])
 
@@ -311,9 +310,9 @@ def test_an_event_re_serialised_is_a_duplicate(pipeline: Pipeline, again: bytes)
 # failure matrix: 3
 def test_a_late_retry_is_merged_by_event_time(pipeline: Pipeline) -> None:
     late, newer = created(T, summary="Late"), created(T + 30 * MINUTE_MS, summary="Newer")
-    pipeline.door.clock.advance(30 * 60)
+    pipeline.webhook.clock.advance(30 * 60)
     assert pipeline.post(newer) == [Count.BOOKING_WRITTEN]
-    pipeline.door.clock.advance(55 * 60)
+    pipeline.webhook.clock.advance(55 * 60)
     assert pipeline.post(late, created(T, event_id="evt-2")) == [Count.SUPERSEDED, Count.BOOKING_WRITTEN]
     assert [(booking["title"], booking["updated_at"]) for booking in pipeline.bookings] == [
         ("Newer", "2026-11-22T10:30:00Z"),
@@ -323,18 +322,18 @@ def test_a_late_retry_is_merged_by_event_time(pipeline: Pipeline) -> None:
 
 # failure matrix: 9, 16
 def test_a_delivery_in_bus_and_queue_is_one_booking(pipeline: Pipeline) -> None:
-    pipeline.door.bus.trouble = replace(HANGS, took_it=True)
-    assert pipeline.door.post(created()).status == 200
+    pipeline.webhook.bus.trouble = replace(HANGS, took_it=True)
+    assert pipeline.webhook.post(created()).status == 200
     assert pipeline.record() == [Count.BOOKING_WRITTEN, Count.DUPLICATE]
     assert (pipeline.store.only.revision, pipeline.event_types) == (1, ["BookingCreated"])
 
 
 # failure matrix: 12
 def test_bookings_reach_the_table_while_the_bus_is_down(pipeline: Pipeline) -> None:
-    pipeline.door.bus.trouble = DENIED
+    pipeline.webhook.bus.trouble = DENIED
     for hour in range(24):
         event_id, time = f"evt-{hour}", T + hour * 60 * MINUTE_MS
         posts = created(time, event_id=event_id), canceled(time + MINUTE_MS, event_id=event_id)
         assert pipeline.post(*posts) == [Count.BOOKING_WRITTEN] * 2
-        pipeline.door.clock.advance(3600)
+        pipeline.webhook.clock.advance(3600)
     assert [booking["status"] for booking in pipeline.bookings] == ["canceled"] * 24
