@@ -1,15 +1,16 @@
 """Stand-ins for what surrounds the use cases, as strict as the services they stand for.
 
-Fakes and not mocks: a use case is judged by what it leaves behind in them, not by the calls it makes. What
-the services refuse is said in `tests/aws` and nowhere else.
+Fakes and not mocks: a use case is judged by what it leaves behind in them, not by the calls it makes.
 """
 
 import json
+import math
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from bookings.clock import Deadline
 from bookings.counts import Count
@@ -19,10 +20,18 @@ from bookings.errors import RefusedByService, ServiceError, ServiceUnavailable
 from bookings.limits import CALL_SECONDS
 from bookings.use_cases.ports import BookingTooLarge, RevisionConflict, SecretVersion
 from bookings.zoom.events import CANCELED, CREATED
-from tests.aws import dynamodb, events, sqs
-from tests.aws.errors import AWSError
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+
+# The API references of SQS, EventBridge and DynamoDB, read in November 2026.
+MAX_MESSAGE_BYTES = 1_048_576
+MAX_VISIBILITY_SECONDS = 43_200
+REFUSED_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+MAX_ENTRY_BYTES = 1_048_576  # an entry stays under it
+MAX_SOURCE, MAX_DETAIL_TYPE = 256, 128
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
+MAX_LEVELS = 32  # of lists and maps in an item
+MAX_DIGITS = 38
 
 
 class VirtualClock:
@@ -155,10 +164,7 @@ class InMemoryQueue(_Service):
 
     def send(self, message: str, deadline: Deadline | None = None) -> None:
         def take() -> None:
-            try:
-                sqs.check_body(message)
-            except AWSError as error:
-                raise RefusedByService(f"fake: {error.code}") from None
+            check_message(message)
             self.messages.append(message)
 
         self._call(deadline, take)
@@ -237,7 +243,7 @@ class InMemoryBookingStore:
         self.attempts += 1
         self.before_save(self)
         check_storable(booking.public_fields())
-        if expires_at is not None and not 0 < expires_at < 10**dynamodb.MAX_NUMBER_DIGITS:
+        if expires_at is not None and not 0 < expires_at < 10**MAX_DIGITS:
             raise AssertionError("a TTL is a number of seconds")
         trouble = self.next.pop(0) if self.next else None
         if trouble and not trouble.took_it:
@@ -273,7 +279,7 @@ class InMemoryRedelivery:
 
     def delay(self, messages: Sequence[tuple[str, int]]) -> None:
         assert messages, "a batch call needs an entry"
-        assert all(0 <= seconds <= sqs.MAX_VISIBILITY_SECONDS for _, seconds in messages)
+        assert all(0 <= seconds <= MAX_VISIBILITY_SECONDS for _, seconds in messages)
         if self.error:
             raise self.error
         self.delayed.extend(messages)
@@ -285,25 +291,54 @@ def check_entry(envelope: Envelope) -> None:
     Raises:
         RefusedByService: the entry is malformed or too large.
     """
-    entry = {
-        "Source": envelope.source,
-        "DetailType": envelope.detail_type,
-        "Detail": envelope.detail,
-        "Resources": envelope.resources,
-    }
+    for text, longest in ((envelope.source, MAX_SOURCE), (envelope.detail_type, MAX_DETAIL_TYPE)):
+        if not 0 < len(text) <= longest:
+            raise RefusedByService("fake: InvalidArgument")
     try:
-        events.check_entry(entry)
-    except events.Refused as refusal:
-        raise RefusedByService(f"fake: {refusal.code}") from None
-    if events.entry_size(entry) >= events.MAX_ENTRIES_BYTES:
+        detail = json.loads(envelope.detail, parse_int=_integer, parse_float=_float, parse_constant=_refuse)
+        if not isinstance(detail, dict):
+            raise TypeError("no object")
+        json.dumps(detail, ensure_ascii=False).encode()  # an escaped half of a surrogate pair is no text
+    except (TypeError, ValueError, RecursionError):
+        raise RefusedByService("fake: MalformedDetail") from None
+    texts = (envelope.source, envelope.detail_type, envelope.detail, *envelope.resources)
+    if sum(len(text.encode()) for text in texts) >= MAX_ENTRY_BYTES:
         raise RefusedByService("fake: ValidationException")
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(text)  # NaN and Infinity are Python's own, not JSON
+
+
+def _integer(text: str) -> int:
+    number = int(text)
+    return number if MIN_INTEGER <= number <= MAX_INTEGER else _refuse(text)
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
+def check_message(message: str) -> None:
+    """Refuses what SQS refuses in a message.
+
+    Raises:
+        RefusedByService: it is empty, too large, or has a character that SQS doesn't take.
+    """
+    if not message:
+        raise RefusedByService("fake: MissingParameter")
+    if REFUSED_CHARACTER.search(message):
+        raise RefusedByService("fake: InvalidMessageContents")
+    if len(message.encode()) > MAX_MESSAGE_BYTES:
+        raise RefusedByService("fake: InvalidParameterValue")
 
 
 def check_storable(value: Any, depth: int = 0) -> None:
     """Fails on what an item must not hold: null, empty, deep, or a number of too many digits."""
     assert value is not None, "absent, never null"
     assert value not in ("", [], {}), "absent, never empty"
-    assert depth <= dynamodb.MAX_NESTING, "DynamoDB nests no deeper"
+    assert depth <= MAX_LEVELS, "DynamoDB nests no deeper"
     if isinstance(value, dict):
         for name, item in value.items():
             assert isinstance(name, str)
@@ -312,4 +347,4 @@ def check_storable(value: Any, depth: int = 0) -> None:
         for item in value:
             check_storable(item, depth + 1)
     elif isinstance(value, int):
-        assert abs(value) < 10**dynamodb.MAX_NUMBER_DIGITS
+        assert abs(value) < 10**MAX_DIGITS

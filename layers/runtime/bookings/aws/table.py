@@ -1,6 +1,5 @@
 """The bookings table in DynamoDB: its item, its conditional write, its stream."""
 
-import base64
 import dataclasses
 import zlib
 from collections.abc import Iterator, Mapping
@@ -101,7 +100,8 @@ def build_item(booking: Booking, expires_at: int | None) -> dict[str, Any]:
         values["erased_until"] = booking.erased_until
     if len(values.get("host_user_id", "").encode()) > KEY_BYTES:
         del values["host_user_id"]  # DynamoDB would refuse the item for a longer key of its index
-    return {name: _serialize(_storable(value)) for name, value in values.items()}
+    storable = {name: stored for name, value in values.items() if (stored := _storable(value)) is not None}
+    return {name: _serialize(value) for name, value in storable.items()}
 
 
 def build_tombstone(tombstone: Tombstone) -> dict[str, Any]:
@@ -188,18 +188,20 @@ def _snapshot(image: Mapping[str, Any] | None) -> Snapshot | None:
 
 
 def _storable(value: Any) -> Any:
-    """Returns a value that DynamoDB takes: a float as a decimal, or as text if a decimal can't hold it.
+    """Returns a value that DynamoDB takes, None if nothing is left of it.
 
-    A name that DynamoDB refuses is left out of its map. The stored body has it.
+    A float becomes a decimal, or text if a decimal can't hold it. A name that DynamoDB refuses is left out of
+    its map. The stored body has it.
     """
     if isinstance(value, dict):
-        return {
-            name: _storable(item)
+        parts = {
+            name: stored
             for name, item in value.items()
-            if 0 < len(name.encode()) <= ATTRIBUTE_NAME_BYTES
+            if 0 < len(name.encode()) <= ATTRIBUTE_NAME_BYTES and (stored := _storable(item)) is not None
         }
+        return parts or None
     if isinstance(value, list):
-        return [_storable(item) for item in value]
+        return [stored for item in value if (stored := _storable(item)) is not None] or None
     if isinstance(value, float):
         fits = value == 0 or _SMALLEST <= abs(value) < _BEYOND
         return Decimal(repr(value)) if fits else repr(value)
@@ -209,8 +211,7 @@ def _storable(value: Any) -> Any:
 def _plain(value: Mapping[str, Any]) -> Any:
     """Returns the JSON value of an attribute value.
 
-    boto3's deserializer fails on a number of more than 38 digits, zeros included (boto/boto3 issue 2500). It
-    also fails on the base64 of a stream's binary values.
+    boto3's deserializer fails on a number of more than 38 digits, zeros included (boto/boto3 issue 2500).
     """
     ((kind, content),) = value.items()
     match kind:
@@ -223,8 +224,7 @@ def _plain(value: Mapping[str, Any]) -> Any:
             whole = INT64_MIN <= number <= INT64_MAX and number == number.to_integral_value()
             return int(number) if whole else float(number)
         case "B":
-            # Base64 in a stream's record, bytes in an answer that boto3 read.
-            return base64.b64decode(content) if isinstance(content, str) else bytes(content)
+            return bytes(content)
         case "NULL":
             return None
         case _:
