@@ -224,7 +224,7 @@ def _report(outcome: story.Outcome) -> dict[str, Any]:
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     """Ends the command at the first signal. Later ones can't disturb the end."""
-    _on_signals(signal.SIG_IGN)
+    _on_signals(lambda _number, _frame: None)  # SIG_IGN prints a traceback for a signal that is pending
     raise KeyboardInterrupt
 
 
