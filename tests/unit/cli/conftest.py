@@ -1,276 +1,194 @@
-"""Stacks for the commands to find: one that seems deployed, one that seems to run on this machine."""
+"""A stack in a moto account, and a webhook on the loopback that takes what the commands post."""
 
-import base64
 import json
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 from moto import mock_aws
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
-from bookings.aws.table import build_item
-from bookings.domain.booking import Booking, merge
+import cli.announce
+import cli.posting
+import cli.since
+import cli.zoom_log
+from bookings.aws.table import build_item, build_tombstone
+from bookings.domain.booking import Booking, Tombstone, merge
 from bookings.zoom.delivery import to_delivery
+from bookings.zoom.signature import check_form, verify
 from cli.main import app
-from tests import zoom_api
 
-EVENTS = Path(__file__).parents[3] / "events"
+from ...zoom_api import FakeZoom, Reply, Request, served, zoom_on_loopback
+
+ROOT = Path(__file__).parents[3]
+EVENTS = ROOT / "events"
 SECRET = "a-zoom-secret-token-of-these-tests"
-REGION = "eu-north-1"
-STACK_NAME = "bookings-dev"
+STACK = "bookings-dev"
 REQUEST_ID = "6f1f4f0e_9c55_4f63"
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+STEERING = frozenset("\x00\x07\r\x1b\x7f\x9b\u061c\u200f\u202e\u2066")  # the terminal
 
-# What of the template the commands read.
-TEMPLATE = {
-    "Resources": {
-        "BookingsTable": {
-            "Type": "AWS::DynamoDB::Table",
-            "Properties": {
-                "BillingMode": "PAY_PER_REQUEST",
-                "AttributeDefinitions": [
-                    {"AttributeName": name, "AttributeType": "S"}
-                    for name in ("booking_id", "host_user_id", "start")
-                ],
-                "KeySchema": [{"AttributeName": "booking_id", "KeyType": "HASH"}],
-                "GlobalSecondaryIndexes": [
-                    {
-                        "IndexName": "by_host",
-                        "KeySchema": [
-                            {"AttributeName": "host_user_id", "KeyType": "HASH"},
-                            {"AttributeName": "start", "KeyType": "RANGE"},
-                        ],
-                        "Projection": {"ProjectionType": "KEYS_ONLY"},
-                    }
-                ],
-            },
-        },
-        "BookingBus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": "bookings-dev"}},
-    },
-    "Parameters": {
-        "WebhookUrl": {"Type": "String"},
-        "ZoomSecretArn": {"Type": "String"},
-        "ShareAccessLinks": {"Type": "String"},
-    },
-    "Outputs": {
-        "WebhookUrl": {"Value": {"Ref": "WebhookUrl"}},
-        "BookingsTableName": {"Value": {"Ref": "BookingsTable"}},
-        "EventBusArn": {"Value": {"Fn::GetAtt": ["BookingBus", "Arn"]}},
-        "ZoomSecretArn": {"Value": {"Ref": "ZoomSecretArn"}},  # moto makes no secrets in a stack
-    },
-}
+_SHARED = boto3.session.Session()
+aws: Any = cache(_SHARED.client)
+_CALL_AWS: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
+_FAKED = ("WebhookUrl", "ZoomSecretArn", "ShareAccessLinks", "DeletionProtection")
+_TABLE_AND_BUS = re.compile(r"^  (?:BookingsTable|BookingBus):\n(?:    .*\n)+", re.MULTILINE)
+TEMPLATE = f"""
+Parameters: {{{", ".join(f"{name}: {{Type: String}}" for name in _FAKED)}}}
+Resources:
+{"".join(_TABLE_AND_BUS.findall((ROOT / "template.yaml").read_text()))}
+Outputs:
+  WebhookUrl: {{Value: !Ref WebhookUrl}}
+  BookingsTableName: {{Value: !Ref BookingsTable}}
+  EventBusArn: {{Value: !GetAtt BookingBus.Arn}}
+  ZoomSecretArn: {{Value: !Ref ZoomSecretArn}}
+"""
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder of its own, and none of the developer's AWS set-up."""
+def pauses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of each pause; nothing waits. The folder is empty, the clock frozen, the terminal wide."""
+    waited: list[float] = []
     monkeypatch.chdir(tmp_path)
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "ZOOM_WEBHOOK_SECRET"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_REGION", REGION)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setattr(cli.announce, "_pause", waited.append)
+    monkeypatch.setattr(cli.zoom_log, "_pause", waited.append)
+    frozen = Mock(now=lambda _: NOW, fromisoformat=datetime.fromisoformat)
+    monkeypatch.setattr(cli.since, "datetime", frozen)
+    monkeypatch.setattr("time.time", NOW.timestamp)
+    monkeypatch.setattr("time.time_ns", lambda: int(NOW.timestamp()) * 1_000_000_000)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("NO_COLOR", "1")
+    return waited
 
 
-def bookings(*arguments: str, stdin: bytes | None = None) -> Result:
-    return CliRunner().invoke(app, list(arguments), input=stdin)
+def bookings(*arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
+    """Calls the command. Returns exit code, output and errors."""
+    result = CliRunner().invoke(app, list(arguments), input=stdin)
+    assert isinstance(result.exception, SystemExit | None)
+    return result.exit_code, result.stdout, result.stderr
 
 
-def booked(*files: str, **changes: Any) -> Booking:
-    """The booking that sample deliveries make, some fields of their payload's object changed."""
+def on_stack(*arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
+    return bookings(*arguments, "--stack", STACK, stdin=stdin)
+
+
+def booked(*stems: str, revision: int = 1, **changes: Any) -> Booking:
+    """Returns the booking of deliveries in `events/story`. `changes` go into the object of each payload."""
     booking: Booking | None = None
-    for file in files:
-        body = json.loads((EVENTS / file).read_text())
+    for stem in stems or ("1_created",):
+        body = json.loads((EVENTS / f"story/{stem}.json").read_text())
         body["payload"]["object"] |= changes
         booking = merge(booking, to_delivery(body, REQUEST_ID))
     assert booking is not None
-    return booking
+    return replace(booking, revision=revision)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass
 class Deployed:
-    """A stack in a moto account."""
+    """Records PutEvents. `replaced` holds functions of the real call and its parameters, by operation."""
 
-    outputs: dict[str, str]
+    parameters: dict[str, str]
+    outputs: dict[str, str] = field(default_factory=dict)
+    published: list[Any] = field(default_factory=list)
+    replaced: dict[str, Callable[..., Any]] = field(default_factory=dict)
 
-    def put(self, booking: Booking, *, expires_at: int | None = None) -> None:
-        self.put_item(build_item(booking, expires_at))
+    def deploy(self, call: str = "update_stack", **changed: str) -> None:
+        self.parameters.update(changed)
+        cloudformation = aws("cloudformation")
+        values = [{"ParameterKey": name, "ParameterValue": value} for name, value in self.parameters.items()]
+        getattr(cloudformation, call)(StackName=STACK, TemplateBody=TEMPLATE, Parameters=values)
+        [stack] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+        self.outputs.update({each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]})
 
-    def put_item(self, item: dict[str, Any]) -> None:
-        boto3.client("dynamodb").put_item(TableName=self.outputs["BookingsTableName"], Item=item)
+    def put(self, *items: Booking | Tombstone | dict[str, Any], expires_at: int | None = None) -> None:
+        for each in items:
+            stored = build_item(each, expires_at) if isinstance(each, Booking) else each
+            item = build_tombstone(stored) if isinstance(stored, Tombstone) else stored
+            aws("dynamodb").put_item(TableName=self.outputs["BookingsTableName"], Item=item)
 
-    def point_webhook_at(self, url: str) -> None:
-        self.update(WebhookUrl=url)
+    def item(self, booking_id: str) -> Any:
+        key, table = {"booking_id": {"S": booking_id}}, self.outputs["BookingsTableName"]
+        return aws("dynamodb").get_item(TableName=table, Key=key)["Item"]
 
-    def update(self, **changed: str) -> None:
-        """Deploys other values of parameters."""
-        boto3.client("cloudformation").update_stack(
-            StackName=STACK_NAME,
-            UsePreviousTemplate=True,
-            Parameters=[
-                {"ParameterKey": name, "ParameterValue": changed[name]}
-                if name in changed
-                else {"ParameterKey": name, "UsePreviousValue": True}
-                for name in ("WebhookUrl", "ZoomSecretArn", "ShareAccessLinks")
-            ],
-        )
+    def fail(self, operation: str, error: str | Exception) -> None:
+        """Lets an AWS operation fail, with an error or an error code."""
+        details: Any = {"Error": {"Code": error, "Message": "It says so."}}
+        raised = ClientError(details, operation) if isinstance(error, str) else error
+        self.replaced[operation] = Mock(side_effect=raised)
 
 
 @pytest.fixture
-def deployed() -> Iterator[Deployed]:
+def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
     with mock_aws():
-        secret = boto3.client("secretsmanager").create_secret(Name="zoom", SecretString=SECRET)
-        cloudformation = boto3.client("cloudformation")
-        cloudformation.create_stack(
-            StackName=STACK_NAME,
-            TemplateBody=json.dumps(TEMPLATE),
-            Parameters=[
-                {"ParameterKey": "WebhookUrl", "ParameterValue": "http://127.0.0.1:1/webhooks/zoom"},
-                {"ParameterKey": "ZoomSecretArn", "ParameterValue": secret["ARN"]},
-                {"ParameterKey": "ShareAccessLinks", "ParameterValue": "false"},
-            ],
-        )
-        [stack] = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
-        yield Deployed(outputs={output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]})
+        secret = aws("secretsmanager").create_secret(Name="zoom", SecretString=SECRET)
+        found = Deployed(dict.fromkeys(_FAKED, "") | {"ZoomSecretArn": secret["ARN"]})
+        found.deploy("create_stack", WebhookUrl="http://127.0.0.1:1/")
+
+        def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+            found.published += parameters.get("Entries", [])
+            function: Any = found.replaced.get(operation, lambda real, parameters: real(parameters))
+            return function(lambda changed: _CALL_AWS(client, operation, changed), parameters)
+
+        monkeypatch.setattr(BaseClient, "_make_api_call", call)
+        session = boto3.session.Session  # a new one reads its data files again
+        monkeypatch.setattr(boto3.session, "Session", lambda **new: session(**new) if new else _SHARED)
+        yield found
 
 
-@dataclass(kw_only=True)
-class Server:
-    """A server on the loopback that keeps what it was asked.
+@dataclass
+class Webhook:
+    """Answers with `statuses`, then with 200."""
 
-    Attributes:
-        statuses: what it answers first, in this order; then `status`.
-    """
-
-    url: str
-    requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
-    status: int = 200
+    url: str = ""
     statuses: list[int] = field(default_factory=list)
     content_type: str = "application/json"
     body: bytes = b"{}"
+    requests: list[Request] = field(default_factory=list)
 
+    def answer(self, request: Request) -> Reply:
+        self.requests.append(request)
+        headers = {"content-type": self.content_type, "location": "/elsewhere"}
+        return self.statuses.pop(0) if self.statuses else 200, headers, self.body
 
-class _Handler(BaseHTTPRequestHandler):
-    server: "_HTTPServer"
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        status, content_type, answer = self.server.answer(self.path, headers, body)
-        self.send_response(status)
-        self.send_header("content-type", content_type)
-        self.send_header("content-length", str(len(answer)))
-        if status in (301, 302, 307, 308):
-            self.send_header("location", "/elsewhere")
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class _HTTPServer(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, answer: Any) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.answer = answer
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-@contextmanager
-def serving(answer: Any) -> Iterator[_HTTPServer]:
-    """Serves on the loopback what `answer` makes of a path, headers and a body."""
-    server = _HTTPServer(answer)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    def posted(self, secret: str = SECRET) -> list[tuple[str, bytes]]:
+        """Returns request id and body of each request. Each must be signed with the secret, and now."""
+        for each in self.requests:
+            signature, timestamp = each.headers["x-zm-signature"], each.headers["x-zm-request-timestamp"]
+            assert verify([secret], *check_form(signature, timestamp, NOW, 0), each.body) == secret
+        return [(each.headers["x-zm-request-id"], each.body) for each in self.requests]
 
 
 @pytest.fixture
-def webhook() -> Iterator[Server]:
-    found = Server(url="")
-
-    def answer(path: str, headers: dict[str, str], body: bytes) -> tuple[int, str, bytes]:
-        found.requests.append((path, headers, body))
-        return found.statuses.pop(0) if found.statuses else found.status, found.content_type, found.body
-
-    with serving(answer) as server:
-        found.url = f"{server.url}/webhooks/zoom"
+def webhook() -> Iterator[Webhook]:
+    found = Webhook()
+    with served(found.answer) as url:
+        found.url = f"{url}/webhooks/zoom"
         yield found
 
 
-@dataclass(frozen=True, kw_only=True)
-class Local(Deployed):
-    """The same stack behind an endpoint on the loopback, with its state file."""
-
-    state: dict[str, Any]
-    credentials: list[str]
-
-    def write_state(self, **changes: Any) -> None:
-        Path(".local").mkdir(exist_ok=True)
-        Path(".local/stack.json").write_text(json.dumps(self.state | changes))
+@pytest.fixture
+def dead_urls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A URL that refuses connections, and one that never answers."""
+    monkeypatch.setattr(cli.posting, "_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(cli.zoom_log, "_TIMEOUT_SECONDS", 0.2)
+    with socket.socket() as closed, socket.create_server(("127.0.0.1", 0)) as silent:
+        closed.bind(("127.0.0.1", 0))  # bound and not listening, so that nobody else takes it
+        yield [f"http://127.0.0.1:{each.getsockname()[1]}" for each in (closed, silent)]
 
 
 @pytest.fixture
-def local(deployed: Deployed, webhook: Server) -> Iterator[Local]:
-    """An emulator as the commands see one: AWS's protocol on a local port. What it answers is moto's."""
-    credentials: list[str] = []
-
-    def answer(_path: str, headers: dict[str, str], body: bytes) -> tuple[int, str, bytes]:
-        credentials.append(headers["authorization"].partition("Credential=")[2].partition("/")[0])
-        service, _, operation = headers["x-amz-target"].partition(".")
-        client: Any = boto3.client("dynamodb" if "Dynamo" in service else "secretsmanager")
-        method = getattr(client, re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower())
-        answered = method(**json.loads(body))
-        del answered["ResponseMetadata"]
-        content = json.dumps(answered, default=_json_value)
-        return 200, headers["content-type"], content.encode()
-
-    with serving(answer) as server:
-        found = Local(
-            outputs=deployed.outputs,
-            credentials=credentials,
-            state={
-                "endpoint_url": server.url,
-                "region": "us-east-1",
-                "webhook_url": webhook.url,
-                "outputs": deployed.outputs,
-                "pid": 1,
-            },
-        )
-        found.write_state()
-        yield found
-
-
-def _json_value(value: Any) -> Any:
-    return base64.b64encode(value).decode() if isinstance(value, bytes) else value.timestamp()
-
-
-@pytest.fixture
-def zoom(monkeypatch: pytest.MonkeyPatch) -> Iterator[zoom_api.FakeZoom]:
-    with zoom_api.zoom_on_loopback() as fake:
+def zoom(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeZoom]:
+    with zoom_on_loopback() as fake:
         for name, value in fake.environment.items():
             monkeypatch.setenv(name, value)
         yield fake

@@ -1,313 +1,115 @@
-"""`bookings announce`: what subscribers are told of a booking as it stands."""
+"""`bookings announce`: present states as events, and a bus in trouble."""
 
-import dataclasses
 import json
+from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 
-from bookings.aws.table import build_item, build_tombstone, parse_change
+from bookings.aws.table import build_item, parse_change
 from bookings.domain.booking import Booking, Tombstone
 from bookings.domain.events import domain_event
+from bookings.envelope import Envelope
 from bookings.errors import RefusedByService, ServiceUnavailable
-from bookings.use_cases.announce import Announcer
-from cli import announce as announce_module
 from cli.announce import Announcement, publish
 
-from ...fakes import DENIED, InMemoryBus, InMemoryCounts, InMemoryQueue
-from .conftest import STACK_NAME, Deployed, booked, bookings
+from .conftest import REQUEST_ID, STACK, Deployed, booked, on_stack
 
-CREATED_FILE, CANCELED_FILE = "story/1_created.json", "story/4_canceled.json"
-
-
-@pytest.fixture(autouse=True)
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What was waited for, in seconds; nothing is."""
-    waited: list[float] = []
-    monkeypatch.setattr(announce_module, "_pause", waited.append)
-    return waited
+DOWN, NO = ServiceUnavailable("down"), RefusedByService("no")
+REST = [(number, "down") for number in range(150, 301)]
+ANN = booked(invitee_email="ann@example.com")  # newest event: 2026-11-20T09:12:04Z
+BOB = booked("1_created", "4_canceled", revision=7, invitee_email="bob@example.com")  # 2026-11-20T15:05:58Z
+IDS = sorted([ANN.booking_id, BOB.booking_id])
 
 
-class Subscriber:
-    """A queue with a rule for everything of source `bookings`."""
-
-    def __init__(self) -> None:
-        self._sqs = boto3.client("sqs")
-        self._url = self._sqs.create_queue(QueueName="subscriber")["QueueUrl"]
-        events = boto3.client("events")
-        pattern = json.dumps({"source": ["bookings"]})
-        events.put_rule(Name="all", EventBusName="bookings-dev", EventPattern=pattern)
-        arn = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])["Attributes"][
-            "QueueArn"
-        ]
-        events.put_targets(Rule="all", EventBusName="bookings-dev", Targets=[{"Id": "queue", "Arn": arn}])
-
-    def received(self) -> list[Any]:
-        found = []
-        while messages := self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get(
-            "Messages"
-        ):
-            for message in messages:
-                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
-                found.append(json.loads(message["Body"]))
-        return sorted(found, key=lambda event: str(event["detail"]["metadata"]["booking_id"]))
-
-
-@pytest.fixture
-def subscriber(deployed: Deployed) -> Subscriber:
-    return Subscriber()
-
-
-def confirmed(name: str = "ann", revision: int = 1) -> Booking:
-    return dataclasses.replace(booked(CREATED_FILE, invitee_email=f"{name}@example.com"), revision=revision)
-
-
-def canceled(name: str = "ann", revision: int = 2) -> Booking:
-    return dataclasses.replace(
-        booked(CREATED_FILE, CANCELED_FILE, invitee_email=f"{name}@example.com"), revision=revision
-    )
-
-
-def announced_by_the_stream(booking: Booking) -> Any:
-    """The detail that the booking's first write announces."""
-    bus = InMemoryBus()
-    announcer = Announcer(
-        bus=bus,
-        dead_letters=InMemoryQueue(),
-        parse_change=parse_change,
-        share_access_links=False,
-        count=InMemoryCounts(),
-    )
-    announcer.announce([{"dynamodb": {"NewImage": build_item(booking, None), "SequenceNumber": "1"}}])
-    [envelope] = bus.published
-    return json.loads(envelope.detail)
+def published(deployed: Deployed) -> list[str]:
+    return sorted(json.loads(entry["Detail"])["metadata"]["booking_id"] for entry in deployed.published)
 
 
 # failure matrix: 12
-def test_a_new_bookings_event_is_the_very_one_that_was_lost(
-    deployed: Deployed, subscriber: Subscriber
-) -> None:
-    deployed.put(confirmed())
-
-    result = bookings("announce", confirmed().booking_id, "--stack", STACK_NAME)
-
-    assert (result.exit_code, result.stdout) == (0, "Announced 1 booking.\n"), result.output
-    [event] = subscriber.received()
-    assert (event["source"], event["detail-type"]) == ("bookings", "BookingCreated")
-    assert event["detail"] == announced_by_the_stream(confirmed())
-    assert event["resources"] == ["zoom-request/6f1f4f0e_9c55_4f63"]
-
-
-def test_a_canceled_booking_is_announced_as_canceled_under_its_revision_and_without_a_past(
-    deployed: Deployed, subscriber: Subscriber
-) -> None:
-    deployed.put(canceled(revision=7))
-
-    bookings("announce", canceled().booking_id, "--stack", STACK_NAME)
-
-    [event] = subscriber.received()
-    assert event["detail-type"] == "BookingCanceled"
-    assert event["detail"]["metadata"]["revision"] == 7
-    assert event["detail"]["booking"]["status"] == "canceled"
-    assert event["detail"]["previous"] is None
-
-
-def test_announced_twice_it_is_a_duplicate_to_the_letter(deployed: Deployed, subscriber: Subscriber) -> None:
-    deployed.put(canceled())
+@pytest.mark.parametrize(
+    ("booking", "kind", "shared"),
+    [(ANN, "BookingCreated", False), (ANN, "BookingCreated", True), (BOB, "BookingCanceled", False)],
+)
+def test_event_is_the_lost_one(deployed: Deployed, booking: Booking, kind: str, shared: bool) -> None:
+    deployed.deploy(ShareAccessLinks=str(shared).lower())
+    deployed.put(booking)
     for _ in range(2):
-        bookings("announce", canceled().booking_id, "--stack", STACK_NAME)
-
-    first, second = subscriber.received()
-    assert first["detail"] == second["detail"]
-
-
-@pytest.mark.parametrize("shared", [True, False])
-def test_access_links_are_shared_as_the_stack_is_set(
-    deployed: Deployed, subscriber: Subscriber, shared: bool
-) -> None:
-    if shared:
-        deployed.update(ShareAccessLinks="true")
-    deployed.put(confirmed())
-
-    bookings("announce", confirmed().booking_id, "--stack", STACK_NAME)
-
-    [event] = subscriber.received()
-    assert ("manage_url" in event["detail"]["booking"]) is shared
+        assert on_stack("announce", booking.booking_id) == (0, "Announced 1 booking.\n", "")
+    first_write: Any = parse_change({"dynamodb": {"NewImage": build_item(booking, None)}}).after
+    by_the_stream: Any = domain_event(None, first_write, share_access_links=shared)
+    bus, resources = deployed.outputs["EventBusArn"], [f"zoom-request/{REQUEST_ID}"]
+    entry = {"EventBusName": bus, "Source": "bookings", "DetailType": kind, "Resources": resources}
+    assert deployed.published == [entry | {"Detail": by_the_stream.detail}] * 2
+    detail = json.loads(by_the_stream.detail)
+    assert (detail["metadata"]["revision"], detail["previous"]) == (booking.revision, None)
+    assert ("manage_url" in detail["booking"]) is shared
 
 
-def test_all_bookings_are_announced_but_those_expired_or_erased(
-    deployed: Deployed, subscriber: Subscriber
-) -> None:
-    for name in ("ann", "bob"):
-        deployed.put(confirmed(name))
-    deployed.put(confirmed("expired"), expires_at=1)
-    erased = confirmed("erased").booking_id
-    deployed.put_item(build_tombstone(Tombstone(booking_id=erased, erased_at=5, revision=2)))
-
-    result = bookings("announce", "--all", "--yes", "--stack", STACK_NAME, "--json")
-
-    assert json.loads(result.stdout) == {"announced": 2, "not_announced": []}
-    told = [event["detail"]["metadata"]["booking_id"] for event in subscriber.received()]
-    assert told == sorted(confirmed(name).booking_id for name in ("ann", "bob"))
-
-
-@pytest.mark.parametrize(
-    ("since", "told"),
-    [
-        ("2026-11-20T09:12:03Z", ["BookingCanceled", "BookingCreated"]),
-        ("2026-11-20T10:12:04+01:00", ["BookingCanceled", "BookingCreated"]),
-        ("2026-11-20T09:12:05", ["BookingCanceled"]),
-        ("2027-01-01", []),
-    ],
-)
-def test_since_a_time_those_are_announced_whose_newest_event_is_of_then_or_later(
-    deployed: Deployed, subscriber: Subscriber, since: str, told: list[str]
-) -> None:
-    deployed.put(confirmed("ann"))
-    deployed.put(canceled("bob"))
-    assert confirmed().public_fields()["updated_at"] == "2026-11-20T09:12:04Z"
-
-    result = bookings("announce", "--updated-since", since, "--yes", "--stack", STACK_NAME)
-
-    assert result.exit_code == 0, result.output
-    assert sorted(event["detail-type"] for event in subscriber.received()) == told
+def test_live_bookings_of_the_asked_time_are_announced(deployed: Deployed, subtests: pytest.Subtests) -> None:
+    deployed.put(ANN, BOB, Tombstone(booking_id="erased", erased_at=1_795_340_000_000, revision=2))
+    deployed.put(booked(), expires_at=1)
+    for which, expected in (
+        ("--all", IDS),
+        ("--updated-since=2026-11-20T09:12:03Z", IDS),
+        ("--updated-since=2026-11-20T10:12:04+01:00", IDS),
+        ("--updated-since=2026-11-20T09:12:05", [BOB.booking_id]),
+        ("--updated-since=46h", [BOB.booking_id]),
+        ("--updated-since=1d", []),
+    ):
+        deployed.published.clear()
+        exit_code, shown, _ = on_stack("announce", which, "--yes", "--json")
+        with subtests.test(which):
+            assert (exit_code, json.loads(shown)) == (0, {"announced": len(expected), "not_announced": []})
+            assert published(deployed) == expected
 
 
-def test_several_are_announced_only_if_that_is_confirmed(deployed: Deployed, subscriber: Subscriber) -> None:
-    ids = [confirmed(name).booking_id for name in ("ann", "bob")]
-    for name in ("ann", "bob"):
-        deployed.put(confirmed(name))
-
-    refused = bookings("announce", *ids, *ids, "--stack", STACK_NAME, stdin=b"n\n")
-    assert refused.exit_code == 1
-    assert "Announce 2 bookings of stack bookings-dev to every subscriber?" in refused.output
-    assert subscriber.received() == []
-
-    assert bookings("announce", *ids, *ids, "--stack", STACK_NAME, stdin=b"y\n").exit_code == 0
-    assert len(subscriber.received()) == 2
-
-    as_json = bookings("announce", *ids, "--stack", STACK_NAME, "--json")
-    assert as_json.exit_code == 2
-    assert "--yes" in as_json.stderr
-    assert subscriber.received() == []
-
-
-@pytest.mark.parametrize("which", ["unknown", "expired", "erased"])
-def test_without_one_of_the_bookings_asked_for_none_is_announced(
-    deployed: Deployed, subscriber: Subscriber, which: str
-) -> None:
-    deployed.put(confirmed())
-    other = confirmed(which)
-    if which == "expired":
-        deployed.put(other, expires_at=1)
-    if which == "erased":
-        tombstone = Tombstone(booking_id=other.booking_id, erased_at=1_795_300_000_000, revision=2)
-        deployed.put_item(build_tombstone(tombstone))
-
-    result = bookings("announce", confirmed().booking_id, other.booking_id, "--yes", "--stack", STACK_NAME)
-
-    assert result.exit_code == 1
-    assert result.stderr == (
-        f"Error: Booking {other.booking_id} was erased (2026-11-21T22:26:40Z).\n"
-        if which == "erased"
-        else f"Error: There is no booking {other.booking_id} in stack {STACK_NAME}.\n"
-    )
-    assert subscriber.received() == []
-
-
-@pytest.mark.parametrize(
-    "which", [[], ["--all", "a-0"], ["--all", "--updated-since", "1d"], ["a-0", "--updated-since", "1d"]]
-)
-def test_what_to_announce_is_said_in_one_way(which: list[str]) -> None:
-    result = bookings("announce", *which, "--yes", "--stack", STACK_NAME)
-    assert result.exit_code == 2
-    assert result.stderr == "Error: Say which: BOOKING_ID..., --all or --updated-since TIME.\n"
-
-
-def test_what_is_no_time_is_a_wrong_call() -> None:
-    result = bookings("announce", "--updated-since", "lately", "--stack", STACK_NAME)
-    assert result.exit_code == 2
-    assert "--updated-since is a span before now" in result.stderr
-
-
-def test_a_bus_that_refuses_ends_it_with_1_and_says_which_and_why(
-    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    deployed.put(confirmed())
-    bus = InMemoryBus()
-    bus.trouble = DENIED
-    monkeypatch.setattr(announce_module, "_bus", lambda _: bus)
-    arguments = ("announce", confirmed().booking_id, "--stack", STACK_NAME)
-
-    told = bookings(*arguments)
-    assert told.exit_code == 1
-    assert told.stdout.splitlines() == [
-        f"{confirmed().booking_id}: not announced, fake: AccessDeniedException",
-        "Announced 0 bookings, 1 not: call this again, as it changes nothing to do so twice.",
-    ]
-    as_json = bookings(*arguments, "--json")
-    assert as_json.exit_code == 1
-    assert json.loads(as_json.stdout) == {
-        "announced": 0,
-        "not_announced": [{"booking_id": confirmed().booking_id, "reason": "fake: AccessDeniedException"}],
-    }
-
-
-# ── the bus in trouble ────────────────────────────────────────────────────────────────────────────────────
-
-
-def announcements(number: int) -> list[Announcement]:
-    made = []
-    for index in range(number):
-        snapshot = parse_change({"dynamodb": {"NewImage": build_item(confirmed(f"{index}"), None)}}).after
-        assert snapshot
-        envelope = domain_event(None, snapshot, share_access_links=False)
-        assert envelope
-        made.append(Announcement(booking_id=snapshot.booking_id, envelope=envelope))
-    return made
+def test_several_must_be_confirmed(deployed: Deployed) -> None:
+    deployed.put(ANN, BOB)
+    for typed, exit_code, expected in ((b"n\n", 1, []), (b"y\n", 0, IDS)):
+        result = on_stack("announce", *IDS, *IDS, stdin=typed)
+        assert (result[0], published(deployed)) == (exit_code, expected)
+        assert f"Announce 2 bookings of stack {STACK} to every subscriber?" in result[1] + result[2]
 
 
 # failure matrix: 12
-def test_what_the_bus_failed_is_tried_again_and_nothing_else(pauses: list[float]) -> None:
-    first, second, third = announcements(3)
-    bus = InMemoryBus()
-    bus.next = [None, DENIED, None, DENIED, None]
+@pytest.mark.parametrize(
+    ("number", "errors", "calls", "failed"),
+    [
+        (3, [None, DOWN, None, DOWN, None], [[0, 1, 2], [1], [1]], []),
+        (3, [None, NO, None], [[0, 1, 2]], [(1, "no")]),
+        (3, [None, *[DOWN] * 6], [[0, 1, 2], [1, 2], [1, 2]], [(1, "down"), (2, "down")]),
+        (301, [None] * 150 + [DOWN] * 150, [range(100), range(100, 200), *[range(150, 200)] * 2], REST),
+    ],
+    ids=["failed events again", "one refused for itself", "down", "down, so the rest is not tried"],
+)
+def test_only_failed_events_are_published_again(
+    pauses: list[float], number: int, errors: list[Any], calls: list[Any], failed: list[Any]
+) -> None:
+    answers, seen = iter(errors), []
 
-    result = publish(bus, [first, second, third])
+    def publish_all(envelopes: list[Envelope]) -> list[Any]:
+        seen.append([int(each.detail) for each in envelopes])
+        return [next(answers) for _ in envelopes]
 
-    assert (result.taken, result.not_announced) == (3, [])
-    assert bus.published == [each.envelope for each in (first, third, second)]
-    assert pauses == [1, 2]
-
-
-def test_an_event_that_the_bus_refuses_for_itself_holds_up_no_other(pauses: list[float]) -> None:
-    first, second, third = announcements(3)
-    bus = InMemoryBus()
-    bus.refuses = lambda envelope: RefusedByService("no") if envelope is second.envelope else None
-
-    result = publish(bus, [first, second, third])
-
-    assert (result.taken, result.not_announced) == (2, [(second.booking_id, "no")])
-    assert pauses == []
+    bus: Any = SimpleNamespace(publish_all=publish_all)
+    envelopes = [Envelope("bookings", "BookingCreated", str(each)) for each in range(number)]
+    result = publish(bus, [Announcement(booking_id=each.detail, envelope=each) for each in envelopes])
+    assert seen == [[*call] for call in calls]
+    assert result.taken == number - len(failed)
+    assert result.not_announced == [(str(each), reason) for each, reason in failed]
+    assert pauses == ([1, 2] if DOWN in errors else [])
 
 
-def test_a_bus_that_is_down_is_not_asked_for_the_rest(pauses: list[float]) -> None:
-    many = announcements(201)
-    bus = InMemoryBus()
-    calls = 0
-
-    def down(_: object) -> ServiceUnavailable | None:
-        nonlocal calls
-        calls += 1
-        return ServiceUnavailable("down") if calls > 150 else None
-
-    bus.refuses = down
-
-    result = publish(bus, many)
-
-    assert result.taken == 150
-    assert [booking_id for booking_id, _ in result.not_announced] == [each.booking_id for each in many[150:]]
-    assert {reason for _, reason in result.not_announced} == {"down"}
-    assert pauses == [1, 2]
-    assert calls == 200 + 50 + 50
+def test_failed_announcement_is_reported(deployed: Deployed) -> None:
+    deployed.put(ANN)
+    deployed.fail("PutEvents", "AccessDenied")
+    reason = "EventBridge: AccessDenied"
+    lines = (
+        f"{ANN.booking_id}: not announced, {reason}\n"
+        "Announced 0 bookings, 1 not: call this again, as it changes nothing to do so twice.\n"
+    )
+    assert on_stack("announce", ANN.booking_id) == (1, lines, "")
+    exit_code, shown, _ = on_stack("announce", ANN.booking_id, "--json")
+    failed = [{"booking_id": ANN.booking_id, "reason": reason}]
+    assert (exit_code, json.loads(shown)) == (1, {"announced": 0, "not_announced": failed})

@@ -1,10 +1,11 @@
-"""Which requests are AWS calls, and which are the HTTP API's."""
+"""The emulator's port, and the requests that are AWS calls."""
 
-from __future__ import annotations
+import socket
 
 import pytest
 
-from local.emulator import _is_aws_call
+from local.emulator import _is_aws_call, _listener
+from local.workarounds import EmulatorError
 
 SIGNED = b"AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/sqs/aws4_request, Signature=1"
 PRESIGNED = b"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=test&X-Amz-Signature=1"
@@ -13,18 +14,20 @@ PRESIGNED = b"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=test&X-Amz-Signa
 @pytest.mark.parametrize(
     ("authorization", "query", "expected"),
     [
-        pytest.param(SIGNED, b"", True, id="signed by an SDK"),
-        pytest.param(b"AWS test:1", b"", True, id="signature version 2"),
-        pytest.param(None, PRESIGNED, True, id="presigned URL"),
-        pytest.param(None, b"AWSAccessKeyId=test&Signature=1&Expires=1", True, id="presigned by version 2"),
-        pytest.param(None, b"", False, id="a delivery"),
-        pytest.param(None, b"source=zoom", False, id="a query"),
-        pytest.param(b"Bearer token", b"", False, id="another authorization"),
+        *((authorization, b"", True) for authorization in (SIGNED, b"AWS test:1")),
+        *((b"", query, True) for query in (PRESIGNED, b"AWSAccessKeyId=test&Signature=1&Expires=1")),
+        *((authorization, b"source=zoom", False) for authorization in (b"", b"Bearer token")),
     ],
 )
-def test_aws_calls_are_known_by_their_signature(
-    authorization: bytes | None, query: bytes, expected: bool
-) -> None:
+def test_aws_calls_are_signed(authorization: bytes, query: bytes, expected: bool) -> None:
     headers = [(b"host", b"127.0.0.1"), (b"x-amz-target", b"AmazonSQS.SendMessage")]
     headers += [(b"authorization", authorization)] if authorization else []
     assert _is_aws_call({"headers": headers, "query_string": query}) is expected
+
+
+def test_taken_port_is_explained() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        message = rf"^port {port} of 127\.0\.0\.1 can't be used \(Address already in use\).* PORT={port + 1}$"
+        with pytest.raises(EmulatorError, match=message):
+            _listener(port)
