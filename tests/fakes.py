@@ -1,16 +1,17 @@
-"""Stand-ins for what surrounds the use cases, as strict as the services they stand for.
+"""Fakes of our own ports, as strict as the services behind them.
 
-Fakes and not mocks: a use case is judged by what it leaves behind in them, not by the calls it makes.
+A test looks at what a use case leaves in a fake, not at the calls that it makes. Limits are those of AWS's
+documentation, read in November 2026.
 """
 
 import json
-import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from math import isfinite
+from typing import Any
 
 from bookings.clock import Deadline
 from bookings.counts import Count
@@ -21,17 +22,17 @@ from bookings.limits import CALL_SECONDS
 from bookings.use_cases.ports import BookingTooLarge, RevisionConflict, SecretVersion
 from bookings.zoom.events import CANCELED, CREATED
 
-NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+MAX_ENTRY_BYTES = 1_048_576  # of PutEvents; all entries of a call stay below
+MAX_SOURCE, MAX_DETAIL_TYPE = 256, 128  # characters
 
-# The API references of SQS, EventBridge and DynamoDB, read in November 2026.
-MAX_MESSAGE_BYTES = 1_048_576
+MAX_MESSAGE_BYTES = 1_048_576  # of SQS
 MAX_VISIBILITY_SECONDS = 43_200
-REFUSED_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-MAX_ENTRY_BYTES = 1_048_576  # an entry stays under it
-MAX_SOURCE, MAX_DETAIL_TYPE = 256, 128
-MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
-MAX_LEVELS = 32  # of lists and maps in an item
-MAX_DIGITS = 38
+_REFUSED_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+MAX_ITEM_NESTING = 32  # levels of lists and maps in DynamoDB
+MAX_NUMBER_DIGITS = 38
+
+NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 
 
 class VirtualClock:
@@ -57,7 +58,7 @@ class VirtualClock:
 
 
 class InMemoryCounts:
-    """Counts, and tells another counter if there is one."""
+    """Counts, and passes each name to another counter if there is one."""
 
     def __init__(self, also: Callable[[Count], None] | None = None) -> None:
         self.all: Counter[Count] = Counter()
@@ -92,37 +93,38 @@ REFUSES = Trouble(RefusedByService("fake: ValidationException"))
 
 
 class _Service:
-    """A service that can be in trouble, for good or for the next calls."""
+    """A service that can be in trouble, now or for its next calls. A `caller` makes each call itself."""
 
     def __init__(self, clock: VirtualClock | None = None) -> None:
         self._clock = clock or VirtualClock()
+        self.caller: Callable[[Deadline | None, Callable[[], Any]], Any] | None = None
         self.trouble: Trouble | None = None
         self.next: list[Trouble | None] = []
         self.calls = 0
 
-    def _call(self, deadline: Deadline | None, take: Callable[[], None]) -> None:
-        """Does what is asked, as a call does that gives up after `CALL_SECONDS`.
+    def _call[T](self, deadline: Deadline | None, take: Callable[[], T]) -> T:
+        """Makes a call that gives up after `CALL_SECONDS`.
 
         Raises:
-            ServiceError: as the trouble says, there was no answer in time, or no time left to begin.
+            ServiceError: the trouble's error, no answer in time, or no time left to begin.
         """
+        if self.caller:
+            result: T = self.caller(deadline, take)
+            return result
         if deadline and not deadline.allows(CALL_SECONDS):
             raise ServiceUnavailable("fake: no time left")
         self.calls += 1
         trouble = self.next.pop(0) if self.next else self.trouble
         if trouble is None:
-            take()
-            return
-        if trouble.took_it:
-            take()
+            return take()
+        taken = [take()] if trouble.took_it else []
         if trouble.seconds > CALL_SECONDS:
             self._clock.advance(CALL_SECONDS)
             raise ServiceUnavailable("fake: no answer in time")
         self._clock.advance(trouble.seconds)
         if trouble.error:
             raise trouble.error
-        if not trouble.took_it:
-            take()
+        return taken[0] if taken else take()
 
 
 class InMemoryBus(_Service):
@@ -134,11 +136,11 @@ class InMemoryBus(_Service):
         self.refuses: Callable[[Envelope], ServiceError | None] = lambda _envelope: None
 
     def publish(self, envelope: Envelope, deadline: Deadline | None = None) -> None:
-        def take() -> None:
-            check_entry(envelope)
-            self.published.append(envelope)
+        self._call(deadline, lambda: self.put(envelope))
 
-        self._call(deadline, take)
+    def put(self, envelope: Envelope) -> None:
+        check_entry(envelope)
+        self.published.append(envelope)
 
     def publish_all(self, envelopes: Sequence[Envelope]) -> list[ServiceError | None]:
         results: list[ServiceError | None] = []
@@ -163,11 +165,11 @@ class InMemoryQueue(_Service):
         self.messages: list[str] = []
 
     def send(self, message: str, deadline: Deadline | None = None) -> None:
-        def take() -> None:
-            check_message(message)
-            self.messages.append(message)
+        self._call(deadline, lambda: self.put(message))
 
-        self._call(deadline, take)
+    def put(self, message: str) -> None:
+        check_message(message)
+        self.messages.append(message)
 
     @property
     def contents(self) -> list[dict[str, Any]]:
@@ -179,7 +181,9 @@ class InMemoryHandlerQueues:
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
-        self.queues = {CREATED: InMemoryQueue(clock), CANCELED: InMemoryQueue(clock)}
+        self.queues: Mapping[str, InMemoryQueue] = {
+            each: InMemoryQueue(clock) for each in (CREATED, CANCELED)
+        }
 
     def publish(self, envelope: Envelope, deadline: Deadline | None = None) -> None:
         message = envelope.to_message(account="123456789012", region="us-east-1", time=self._clock.now())
@@ -214,54 +218,47 @@ class InMemorySecret(_Service):
         return self.versions[1] if len(self.versions) > 1 else None
 
 
-@dataclass
-class InMemoryBookingStore:
+class InMemoryBookingStore(_Service):
     """A table with conditional writes.
 
     Attributes:
         before_save: runs before each write, as another writer would.
-        given_up: how many kept bodies each write says it gave up.
+        given_up: the number of stored bodies that each write says it gave up.
         fits: whether an item can hold the booking.
     """
 
-    items: dict[str, Booking | Tombstone] = field(default_factory=dict)
-    expiries: dict[str, int | None] = field(default_factory=dict)
-    writes: int = 0
-    attempts: int = 0
-    before_save: Callable[["InMemoryBookingStore"], None] = lambda _store: None
-    given_up: int = 0
-    fits: bool = True
-    next: list[Trouble | None] = field(default_factory=list)
+    def __init__(self, clock: VirtualClock | None = None) -> None:
+        super().__init__(clock)
+        self.items: dict[str, Booking | Tombstone] = {}
+        self.expiries: dict[str, int | None] = {}
+        self.writes = 0
+        self.attempts = 0
+        self.before_save: Callable[[InMemoryBookingStore], None] = lambda _store: None
+        self.given_up = 0
+        self.fits = True
 
     def load(self, booking_id: str) -> Booking | Tombstone | None:
-        trouble = self.next.pop(0) if self.next else None
-        if trouble and trouble.error:
-            raise trouble.error
-        return self.items.get(booking_id)
+        return self._call(None, lambda: self.items.get(booking_id))
 
     def save(self, booking: Booking, *, replacing: int | None, expires_at: int | None) -> int:
         self.attempts += 1
         self.before_save(self)
         check_storable(booking.public_fields())
-        if expires_at is not None and not 0 < expires_at < 10**MAX_DIGITS:
-            raise AssertionError("a TTL is a number of seconds")
-        trouble = self.next.pop(0) if self.next else None
-        if trouble and not trouble.took_it:
-            assert trouble.error
-            raise trouble.error
-        if not self.fits:
-            raise BookingTooLarge
-        stored = self.items.get(booking.booking_id)
-        if (stored.revision if stored else None) != replacing:
-            raise RevisionConflict(stored)
-        if booking.revision != (replacing or 0) + 1:
-            raise AssertionError("the revision counts the writes")
-        self.items[booking.booking_id] = booking
-        self.expiries[booking.booking_id] = expires_at
-        self.writes += 1
-        if trouble and trouble.error:
-            raise trouble.error
-        return self.given_up
+        assert expires_at is None or 0 < expires_at < 10**MAX_NUMBER_DIGITS, "a TTL is a number of seconds"
+        assert booking.revision == (replacing or 0) + 1, "the revision counts the writes"
+
+        def take() -> int:
+            if not self.fits:
+                raise BookingTooLarge
+            stored = self.items.get(booking.booking_id)
+            if (stored.revision if stored else None) != replacing:
+                raise RevisionConflict(stored)
+            self.items[booking.booking_id] = booking
+            self.expiries[booking.booking_id] = expires_at
+            self.writes += 1
+            return self.given_up
+
+        return self._call(None, take)
 
     @property
     def only(self) -> Booking:
@@ -285,66 +282,47 @@ class InMemoryRedelivery:
         self.delayed.extend(messages)
 
 
-def check_entry(envelope: Envelope) -> None:
-    """Refuses what EventBridge refuses in one entry.
+def check_message(body: str) -> None:
+    """Raises RefusedByService for a message that SendMessage refuses."""
+    if not body or _REFUSED_CHARACTER.search(body) or len(body.encode()) > MAX_MESSAGE_BYTES:
+        raise RefusedByService("fake: InvalidMessageContents")
 
-    Raises:
-        RefusedByService: the entry is malformed or too large.
-    """
-    for text, longest in ((envelope.source, MAX_SOURCE), (envelope.detail_type, MAX_DETAIL_TYPE)):
-        if not 0 < len(text) <= longest:
-            raise RefusedByService("fake: InvalidArgument")
-    try:
-        detail = json.loads(envelope.detail, parse_int=_integer, parse_float=_float, parse_constant=_refuse)
-        if not isinstance(detail, dict):
-            raise TypeError("no object")
-        json.dumps(detail, ensure_ascii=False).encode()  # an escaped half of a surrogate pair is no text
-    except (TypeError, ValueError, RecursionError):
-        raise RefusedByService("fake: MalformedDetail") from None
+
+def check_entry(envelope: Envelope) -> None:
+    """Raises RefusedByService for an entry that PutEvents refuses as malformed or too large."""
+    lengths = (len(envelope.source), MAX_SOURCE), (len(envelope.detail_type), MAX_DETAIL_TYPE)
+    if not envelope.detail or not all(1 <= length <= most for length, most in lengths):
+        raise RefusedByService("fake: InvalidArgument")
     texts = (envelope.source, envelope.detail_type, envelope.detail, *envelope.resources)
-    if sum(len(text.encode()) for text in texts) >= MAX_ENTRY_BYTES:
+    try:
+        size = sum(len(text.encode()) for text in texts)
+        detail = json.loads(envelope.detail, parse_int=_int64, parse_float=_finite, parse_constant=_finite)
+        json.dumps(detail, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+    except (ValueError, RecursionError):
+        raise RefusedByService("fake: MalformedDetail") from None
+    if not isinstance(detail, dict) or size >= MAX_ENTRY_BYTES:
         raise RefusedByService("fake: ValidationException")
 
 
-def _refuse(text: str) -> NoReturn:
-    raise ValueError(text)  # NaN and Infinity are Python's own, not JSON
+def _int64(text: str) -> int:
+    if not -(2**63) <= (number := int(text)) < 2**63:
+        raise ValueError
+    return number
 
 
-def _integer(text: str) -> int:
-    number = int(text)
-    return number if MIN_INTEGER <= number <= MAX_INTEGER else _refuse(text)
-
-
-def _float(text: str) -> float:
-    number = float(text)
-    return number if math.isfinite(number) else _refuse(text)
-
-
-def check_message(message: str) -> None:
-    """Refuses what SQS refuses in a message.
-
-    Raises:
-        RefusedByService: it is empty, too large, or has a character that SQS doesn't take.
-    """
-    if not message:
-        raise RefusedByService("fake: MissingParameter")
-    if REFUSED_CHARACTER.search(message):
-        raise RefusedByService("fake: InvalidMessageContents")
-    if len(message.encode()) > MAX_MESSAGE_BYTES:
-        raise RefusedByService("fake: InvalidParameterValue")
+def _finite(text: str) -> float:
+    if not isfinite(number := float(text)):
+        raise ValueError
+    return number
 
 
 def check_storable(value: Any, depth: int = 0) -> None:
     """Fails on what an item must not hold: null, empty, deep, or a number of too many digits."""
     assert value is not None, "absent, never null"
     assert value not in ("", [], {}), "absent, never empty"
-    assert depth <= MAX_LEVELS, "DynamoDB nests no deeper"
-    if isinstance(value, dict):
-        for name, item in value.items():
-            assert isinstance(name, str)
-            check_storable(item, depth + 1)
-    elif isinstance(value, list):
-        for item in value:
+    assert depth <= MAX_ITEM_NESTING, "DynamoDB nests no deeper"
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
             check_storable(item, depth + 1)
     elif isinstance(value, int):
-        assert abs(value) < 10**MAX_DIGITS
+        assert abs(value) < 10**MAX_NUMBER_DIGITS

@@ -114,4 +114,4 @@ def test_every_order_of_four_equals_the_specification(first: int) -> None:
             for order in set(itertools.permutations(numbers)):
                 booking: Any = reduce(merge, [known[number] for number in order], None)
                 assert booking.public_fields() == expected.fields, order
-                assert orders(booking) == expected.kept, order
+                assert orders(booking) == expected.orders, order

@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -56,9 +57,11 @@ Outputs:
 
 
 @pytest.fixture(autouse=True)
-def pauses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def pauses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """The seconds of each pause; nothing waits. The folder is empty, the clock frozen, the terminal wide."""
     waited: list[float] = []
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cli.announce, "_pause", waited.append)
     monkeypatch.setattr(cli.zoom_log, "_pause", waited.append)
@@ -68,7 +71,9 @@ def pauses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr("time.time_ns", lambda: int(NOW.timestamp()) * 1_000_000_000)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("NO_COLOR", "1")
-    return waited
+    yield waited
+    monkeypatch.undo()
+    time.tzset()
 
 
 def bookings(*arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:

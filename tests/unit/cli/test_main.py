@@ -82,8 +82,7 @@ def test_booking_id_with_a_dash_comes_after_two_dashes(command: str) -> None:
 
 
 def test_bug_prints_no_secret(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    call = f"bookings send {SAMPLE} --url http://a/ --secret {SECRET}"
-    monkeypatch.setattr(sys, "argv", call.split())
+    monkeypatch.setattr(sys, "argv", f"bookings send {SAMPLE} --url http://a/ --secret {SECRET}".split())
     monkeypatch.setattr(posting, "sign", Mock(side_effect=RuntimeError("a bug")))
     with pytest.raises(RuntimeError) as caught:
         entry.main()

@@ -111,7 +111,6 @@ def test_missing_setting_of_aws_is_explained(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_error_of_aws_becomes_advice(deployed: Deployed, subtests: pytest.Subtests) -> None:
-    expired = "AWS does not accept these credentials; have they expired? Try `aws sso login`."
     unreachable = "AWS can't be reached. Is there a network?"
     for error, advice in (
         (botocore.EndpointConnectionError(endpoint_url="https://a"), unreachable),
@@ -119,7 +118,7 @@ def test_error_of_aws_becomes_advice(deployed: Deployed, subtests: pytest.Subtes
         (botocore.ReadTimeoutError(endpoint_url="https://a"), unreachable),
         (botocore.UnauthorizedSSOTokenError(), str(botocore.UnauthorizedSSOTokenError())),
         ("AccessDenied", f"{DENIED} (DescribeStacks)."),
-        ("ExpiredToken", expired),
+        ("ExpiredToken", "AWS does not accept these credentials; have they expired? Try `aws sso login`."),
         ("Throttling", "Throttling: It says so."),
     ):
         deployed.fail("DescribeStacks", error)

@@ -26,8 +26,7 @@ def test_pinned_emulator_has_the_ten_names_or_fewer(monkeypatch: pytest.MonkeyPa
 
 def test_no_process_outlives_the_end_or_gets_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lambda_runtime, "subprocess", subprocess)
-    processes = FunctionProcesses()
-    processes.track()
+    (processes := FunctionProcesses()).track()
     script = "import os, time; print(os.getsid(0) == os.getpid(), flush=True); time.sleep(600)"
     start = lambda_runtime.subprocess.Popen
     busy = start([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
