@@ -6,6 +6,7 @@ message in a handler's queue or the quarantine. A failure is answered 503 within
 
 import base64
 import binascii
+from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -30,7 +31,9 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
         count(Count.UNEXPECTED_ERROR)
         logger.error("unexpected error", extra=describe(error))
         answer = unavailable("unexpected_error")
-    logger.info("answered", extra={"status": int(answer.status), **answer.log})
+    # A flood of forgeries must not fill the log. The metrics count each of them.
+    log = logger.debug if answer.status == HTTPStatus.UNAUTHORIZED else logger.info
+    log("answered", extra={"status": int(answer.status), **answer.log})
     return to_response(answer)
 
 

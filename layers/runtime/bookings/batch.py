@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from bookings.counts import Count, Counter
 from bookings.errors import ServiceError, ServiceUnavailable, describe
-from bookings.limits import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, RESERVED_SECONDS
+from bookings.limits import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, MAX_RECEIVES, RESERVED_SECONDS
 from bookings.observability import logger
 from bookings.use_cases.ports import Redelivery
 from bookings.use_cases.record import Recorder
@@ -30,15 +30,18 @@ class RecordBatch:
         delayed: list[tuple[str, int]] = []
 
         def record_message(record: SQSRecord) -> None:  # Powertools passes it by keyword
+            receives = int(record.attributes.approximate_receive_count)
+            self._count(Count.DELIVERY_RECEIVED)
             try:
                 if remaining_ms() < RESERVED_SECONDS * 1000:
                     raise ServiceUnavailable("no time left in this invocation")
                 recorded = self._recorder.record(record.body)
             except Exception as error:
                 if isinstance(error, ServiceUnavailable):
-                    receives = int(record.attributes.approximate_receive_count)
                     delayed.append((record.receipt_handle, delay_seconds(receives)))
                 self._count(Count.RECORD_FAILED)
+                if receives >= MAX_RECEIVES:
+                    self._count(Count.RECORD_GIVEN_UP)
                 logger.error("record failed", extra={"message_id": record.message_id, **describe(error)})
                 raise
             logger.info(

@@ -35,14 +35,15 @@ def receiver() -> Receiver:
     # One attempt a call: after a failure the publisher decides, within the request's deadline.
     sqs = client("sqs")
     bus = EventBridgeBus(client("events"), settings.event_bus_arn)
-    handler_queues = {event: SQSQueue(sqs, url) for event, url in settings.queue_urls().items()}
+    handlers = settings.handlers()
+    handler_queues = {event: SQSQueue(sqs, handler.queue_url) for event, handler in handlers.items()}
     queues = SQSHandlerQueues(handler_queues, settings.event_bus_arn, clock)
     secret = SecretsManagerSecret(client("secretsmanager"), settings.zoom_secret_arn)
     by_bus = settings.fan_out is FanOut.EVENT_BRIDGE
     return Receiver(
         verifier=Verifier(LiveSecrets(secret, clock, count), settings.signature_tolerance_seconds, clock),
         publisher=Publisher(bus, queues, count=count) if by_bus else Publisher(queues, bus, count=count),
-        handled_events=handler_queues.keys(),
+        handled_events={event: handler.published for event, handler in handlers.items()},
         bus=bus,
         quarantine=SQSQueue(sqs, settings.quarantine_queue_url),
         clock=clock,

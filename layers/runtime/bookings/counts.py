@@ -8,7 +8,8 @@ class Count(StrEnum):
     """A metric each, unit Count. The template sets the namespace and the `service` dimension."""
 
     # webhook
-    DELIVERY_PUBLISHED = "DeliveryPublished"  # durable on the bus or in a queue, answered 200
+    CREATED_PUBLISHED = "CreatedPublished"  # durable on the bus or in a queue, answered 200
+    CANCELED_PUBLISHED = "CanceledPublished"  # the same, for a canceled event
     UNKNOWN_EVENT_PUBLISHED = "UnknownEventPublished"  # a `scheduler.*` event without a model
     OTHER_PRODUCT = "OtherProduct"  # a signed event of another Zoom product, answered 204
     CHALLENGE_ANSWERED = "ChallengeAnswered"
@@ -23,6 +24,7 @@ class Count(StrEnum):
     REFRESH_FAILED = "SecretRefreshFailed"  # the cached secret stays in use
     NOTHING_TO_VERIFY_WITH = "SecretUnavailable"  # none, unusable, or outdated; answered 503
     # the two handlers
+    DELIVERY_RECEIVED = "DeliveryReceived"  # a message of the queue, each time it comes
     BOOKING_WRITTEN = "BookingWritten"
     DUPLICATE = "Duplicate"  # already merged
     SUPERSEDED = "Superseded"  # older than the stored delivery of its kind
@@ -33,6 +35,7 @@ class Count(StrEnum):
     TIME_UNREADABLE = "TimeUnreadable"  # a field of a delivery, left out of the booking
     BODY_GIVEN_UP = "BodyGivenUp"  # a stored body left out, for the item's size
     RECORD_FAILED = "RecordFailed"  # comes back later, in the end to the DLQ
+    RECORD_GIVEN_UP = "RecordGivenUp"  # failed at its last receive, now in the DLQ
     # booking_events
     EVENT_ANNOUNCED = "EventAnnounced"
     EVENT_REFUSED = "EventRefused"  # by the bus; whole in BookingEventsDLQ

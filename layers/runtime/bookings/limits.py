@@ -58,6 +58,7 @@ RESERVED_SECONDS = RECORD_SECONDS + CALL_SECONDS
 
 WRITE_ATTEMPTS = 5  # a retry is only needed when another writer got in first
 
+MAX_RECEIVES = 10  # the queues' maxReceiveCount
 FIRST_DELAY_SECONDS = 60  # the queue's own visibility timeout
 LONGEST_DELAY_SECONDS = 900
 """Ten receives, 60 s doubled up to 15 minutes, outlast an outage of an hour: 90 minutes in all."""

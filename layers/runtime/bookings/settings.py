@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+from bookings.counts import Count
 from bookings.errors import BookingsError
 from bookings.zoom.events import CANCELED, CREATED
 
@@ -56,6 +57,18 @@ _READERS: dict[str, Callable[[str], object]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class EventHandler:
+    """The handler of an event, as the webhook knows it.
+
+    Attributes:
+        published: counts the deliveries for it that were answered 200.
+    """
+
+    queue_url: str
+    published: Count
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookSettings(_Settings):
     event_bus_arn: str
@@ -66,9 +79,12 @@ class WebhookSettings(_Settings):
     zoom_secret_arn: str
     signature_tolerance_seconds: int
 
-    def queue_urls(self) -> dict[str, str]:
-        """Returns the URL of the handler's queue for each event that has a handler."""
-        return {CREATED: self.booking_created_queue_url, CANCELED: self.booking_canceled_queue_url}
+    def handlers(self) -> dict[str, EventHandler]:
+        """Returns the handler of each event that has one."""
+        return {
+            CREATED: EventHandler(self.booking_created_queue_url, Count.CREATED_PUBLISHED),
+            CANCELED: EventHandler(self.booking_canceled_queue_url, Count.CANCELED_PUBLISHED),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

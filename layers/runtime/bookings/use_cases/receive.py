@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -93,6 +93,7 @@ class Receiver:
 
     Args:
         publisher: takes the events in `handled_events`.
+        handled_events: each event with a handler, and the count of its published deliveries.
         bus: takes all other `scheduler.*` events.
     """
 
@@ -101,7 +102,7 @@ class Receiver:
         *,
         verifier: Verifier,
         publisher: Publisher,
-        handled_events: Collection[str],
+        handled_events: Mapping[str, Count],
         bus: Destination,
         quarantine: MessageQueue,
         clock: Clock,
@@ -221,7 +222,7 @@ class Receiver:
         except RefusedByService as error:
             # Every retry of Zoom would be refused as well, and then Zoom gives up.
             return self._set_aside_unpublished(delivery, error)
-        self._count(Count.DELIVERY_PUBLISHED)
+        self._count(self._handled_events[envelope.detail_type])
         return "published"
 
     def _publish_unknown(self, envelope: Envelope, delivery: _Delivery) -> str:
