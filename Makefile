@@ -46,7 +46,7 @@ check: $(DEV) $(SAM)  ## check style, types, imports, templates, workflows and s
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo --no-cache
-	.venv/bin/cfn-lint template.yaml examples/subscriber/template.yaml
+	.venv/bin/cfn-lint template.yaml examples/*/*.yaml
 	.venv-sam/bin/sam validate --lint
 	.venv/bin/shellcheck --enable=all .ci/run
 	.venv/bin/zizmor --quiet --offline --persona pedantic .github/workflows
@@ -68,8 +68,8 @@ lock: $(DEV)  ## pin and hash the requirements again; LOCK_FLAGS=--upgrade takes
 build: $(SAM)  ## build the functions and the layer (sam build)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv-sam/bin/sam build
 
-deploy: build  ## build and deploy the stack; ARGS="--guided" the first time, ARGS="--config-env prod" later
-	.venv-sam/bin/sam deploy $(ARGS)
+deploy: build  ## build and deploy a stack of samconfig.toml; ARGS="--config-env dev"
+	@.venv-sam/bin/sam deploy $(ARGS)
 
 openapi: $(DEV)  ## write docs/openapi.yaml from the models
 	.venv/bin/python -m cli.openapi
