@@ -11,29 +11,35 @@ from tests.template.stacks import Properties, plain, stack
 LOG_GROUP = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", "AWS::Logs::LogGroup").schema
 LOG_DAYS = LOG_GROUP["properties"]["RetentionInDays"]["enum"]
 PARAMETERS: dict[str, Properties] = stack().template["Parameters"]
+BURSTS: dict[str, Properties] = stack().template["Mappings"]["Burst"]
 DECLARED: dict[str, Properties] = {
-    "ZoomSecretToken": {"Type": "String", "NoEcho": True, "MinLength": 16},
+    "ZoomSecretToken": {"Type": "String", "NoEcho": True, "Default": ""},
     "SignatureToleranceSeconds": {"Type": "Number", "Default": 300, "MinValue": 30, "MaxValue": 3600},
     "FanOut": {"Type": "String", "Default": "EventBridge", "AllowedValues": ["EventBridge", "SQS"]},
     "ShareAccessLinks": {"Type": "String", "Default": "false", "AllowedValues": ["true", "false"]},
-    "SubscriberAccountIds": {"Type": "CommaDelimitedList", "Default": ""},
+    "RequestsPerSecond": {"Type": "String", "Default": "50", "AllowedValues": [*BURSTS]},
     "BookingRetentionDays": {"Type": "Number", "Default": 0, "MinValue": 0, "MaxValue": 3650},
     # Deliveries hold personal data, so 0, which is for ever, is not allowed.
     "ArchiveRetentionDays": {"Type": "Number", "Default": 30, "MinValue": 1, "MaxValue": 3650},
     "LogRetentionDays": {"Type": "Number", "Default": 30, "AllowedValues": LOG_DAYS},
     "DeletionProtection": {"Type": "String", "Default": "false", "AllowedValues": ["true", "false"]},
     "AlarmEmail": {"Type": "String", "Default": ""},
+    "AlarmTopicArn": {"Type": "String", "Default": ""},
+    "PermissionsBoundaryArn": {"Type": "String", "Default": ""},
 }
 TEXTS = {"Description", "ConstraintDescription", "AllowedPattern"}
 
-CONSOLE = "https://console.aws.amazon.com/cloudwatch/home?region=${AWS::Region}#dashboards:name="
+CONSOLE = "https://${Domain}/cloudwatch/home?region=${AWS::Region}#dashboards:name=${Dashboard}"
+DOMAIN = {"Fn::FindInMap": ["Console", "!AWS::Partition", "Domain"]}
+TOPIC = {"Fn::If": ["TopicIsOurs", "!AlarmTopic", "!AlarmTopicArn"]}
 OUTPUTS = {
     "WebhookUrl": "!Sub https://${WebhookApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/webhooks/zoom",
     "EventBusName": "!BookingBus", "EventBusArn": "!BookingBus.Arn", "BookingsTableName": "!BookingsTable",
     "BookingCreatedQueueUrl": "!BookingCreatedQueue", "BookingCreatedDLQUrl": "!BookingCreatedDLQ",
     "BookingCanceledQueueUrl": "!BookingCanceledQueue", "BookingCanceledDLQUrl": "!BookingCanceledDLQ",
     "BookingEventsDLQUrl": "!BookingEventsDLQ", "QuarantineQueueUrl": "!QuarantineQueue",
-    "ZoomSecretArn": "!ZoomSecret.Id", "DashboardUrl": f"!Sub {CONSOLE}${{Dashboard}}",
+    "ZoomSecretArn": "!ZoomSecret.Id", "DashboardUrl": {"Fn::Sub": [CONSOLE, {"Domain": DOMAIN}]},
+    "AlarmTopicArn": TOPIC,
 }  # fmt: skip
 
 
@@ -47,8 +53,21 @@ def test_parameters_have_these_types_defaults_and_bounds() -> None:
 @pytest.mark.parametrize(
     ("parameter", "accepted", "refused"),
     [
-        ("ZoomSecretToken", ["aB3-_dE9fG2hJ4kL6mN8pQ"], ["sixteen letters ", "with a\nline break"]),
-        ("SubscriberAccountIds", ["", "123456789012"], ["1234", "arn:aws:iam::123456789012:root", "*"]),
+        (
+            "ZoomSecretToken",
+            ["", "aB3-_dE9fG2hJ4kL"],
+            ["fifteen-letters", "white space it has", "with-a\nline-break"],
+        ),
+        (
+            "AlarmTopicArn",
+            ["", "arn:aws-cn:sns:cn-north-1:123456789012:ops"],
+            ["ops", "arn:aws:sqs:x:123456789012:ops"],
+        ),
+        (
+            "PermissionsBoundaryArn",
+            ["", "arn:aws:iam::123456789012:policy/team/bound", "arn:aws:iam::aws:policy/PowerUserAccess"],
+            ["bound", "arn:aws:iam::123456789012:role/bound"],
+        ),
         ("AlarmEmail", ["", "ops@example.com"], ["ops", "ops@example", "a b@example.com"]),
     ],
 )
@@ -68,10 +87,17 @@ def test_form_groups_and_labels_every_parameter() -> None:
 def test_outputs_and_conditions_name_these_resources() -> None:
     outputs = plain(stack().template["Outputs"])
     assert {name: output["Value"] for name, output in outputs.items()} == OUTPUTS
-    accounts = {"Fn::Join": ["", "!SubscriberAccountIds"]}
     assert plain(stack().template["Conditions"]) == {
+        "TokenIsGiven": {"Fn::Not": [{"Fn::Equals": ["!ZoomSecretToken", ""]}]},
         "AlarmsGoByEmail": {"Fn::Not": [{"Fn::Equals": ["!AlarmEmail", ""]}]},
-        "OtherAccountsSubscribe": {"Fn::Not": [{"Fn::Equals": [accounts, ""]}]},
+        "TopicIsOurs": {"Fn::Equals": ["!AlarmTopicArn", ""]},
+        "RolesHaveBoundary": {"Fn::Not": [{"Fn::Equals": ["!PermissionsBoundaryArn", ""]}]},
+    }
+
+
+def test_a_burst_is_twice_the_rate() -> None:
+    assert {rate: mapped["Requests"] for rate, mapped in BURSTS.items()} == {
+        rate: 2 * int(rate) for rate in BURSTS
     }
 
 

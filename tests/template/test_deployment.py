@@ -6,10 +6,12 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
+from bookings.use_cases.live_secrets import unusable
 from tests.template.stacks import BOOKINGS, ROOT, SUBSCRIBER, stack
 
 MAX_TEMPLATE_BYTES = 1_000_000  # CloudFormation's limit for a template in S3
@@ -53,6 +55,7 @@ def test_environment_has_its_stack_bucket_and_parameters(name: str) -> None:
         declared = stack().template["Parameters"][parameter]
         allowed = declared.get("AllowedValues") or range(declared["MinValue"], declared["MaxValue"] + 1)
         assert value in map(str, allowed)
+    assert deploy.pop("tags").split()[0] == f"project={NAME}"
     # No role has a name, so the weaker capability is enough.
     assert deploy == {
         "capabilities": "CAPABILITY_IAM", "resolve_s3": True, "s3_prefix": stack_name,
@@ -61,11 +64,27 @@ def test_environment_has_its_stack_bucket_and_parameters(name: str) -> None:
 
 
 def test_documented_deployments_exist() -> None:
-    environments, overrides, stacks = (
-        set(re.findall(pattern, DOCS))
-        for pattern in (r"--config-env (\w+)", r"--parameter-overrides (\w+)=", r"--stack (zoom[\w-]+)")
+    environments, stacks = (
+        set(re.findall(pattern, DOCS)) for pattern in (r"--config-env (\w+)", r"--stack\s+(zoom[\w-]+)")
     )
     assert set() < environments <= CONFIG.keys()
-    assert overrides == {"ZoomSecretToken"}
-    assert overrides <= stack().template["Parameters"].keys()
-    assert stacks == {NAME}
+    assert stacks == {f"{NAME}-{environment}" for environment in environments}
+    # Overrides replace the environment's whole list, and show a secret in the shell's history.
+    assert not re.search(r"--parameter-overrides \w", DOCS)
+
+
+def test_an_update_without_the_token_changes_nothing() -> None:
+    # CloudFormation updates a secret only if its properties change. It keeps a parameter that is not given.
+    secret = stack().of_type("AWS::SecretsManager::Secret")["ZoomSecret"]["SecretString"]
+    assert secret == {"Fn::If": ["TokenIsGiven", {"Ref": "ZoomSecretToken"}, "not-set"]}
+    assert "is" in str(unusable("not-set"))
+
+
+def test_policies_name_actions_that_exist() -> None:
+    session = botocore.session.Session()
+    for path in (ROOT / "docs/permissions").glob("*.json"):
+        for statement in json.loads(path.read_text())["Statement"]:
+            for action in statement["Action"]:
+                service, operation = action.split(":")
+                if service not in {"s3", "iam"} and operation not in {"*", "TagResource"}:
+                    assert operation in session.get_service_model(service).operation_names

@@ -6,18 +6,24 @@ import re
 import pytest
 from botocore import xform_name
 
-from tests.template.stacks import BOOKINGS, ROOT, grants, policies, queue_policy, sentence, stack
+from tests.template.stacks import (
+    BOOKINGS,
+    ROOT,
+    grants,
+    policies,
+    queue_policy,
+    sentence,
+    sentences,
+    stack,
+)
 
+CROSS_ACCOUNT = ROOT / "examples/cross-account"
 KINDS = ["BookingCreated", "BookingCanceled"]
 LOG = "Allow logs:CreateLogStream logs:PutLogEvents on"
 RECEIVE = "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes"
 READ_STREAM = "dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator"
-# IfExists is for emulators: on AWS every PutEvents has the key.
-PUBLISH = "Allow events:PutEvents on !BookingBus.Arn if StringEqualsIfExists events:source"
-MANAGE_RULES = (
-    "events:DeleteRule events:DescribeRule events:DisableRule events:EnableRule events:ListTagsForResource "
-    "events:ListTargetsByRule events:PutTargets events:RemoveTargets events:TagResource events:UntagResource"
-)
+PUBLISH = "Allow events:PutEvents on !BookingBus.Arn if StringEquals events:source"
+BOUNDARY = {"Fn::If": ["RolesHaveBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]}
 ROLES = {
     "Webhook": [
         "Allow secretsmanager:GetSecretValue on !ZoomSecret.Id",
@@ -49,7 +55,9 @@ PLATFORM_CALLS = f"{RECEIVE} {READ_STREAM} dynamodb:ListStreams logs:CreateLogSt
 
 @pytest.mark.parametrize("name", ROLES)
 def test_role_grants_these_actions_on_these_resources(name: str) -> None:
-    assert grants(stack().of_type("AWS::IAM::Role")[f"{name}Role"]) == ROLES[name]
+    role = dict(stack().of_type("AWS::IAM::Role")[f"{name}Role"])
+    assert role.pop("PermissionsBoundary") == BOUNDARY
+    assert grants(role) == ROLES[name]
     assert len(stack().of_type("AWS::IAM::Role")) == len(ROLES)
 
 
@@ -74,25 +82,36 @@ def test_queues_take_messages_of_their_rule_over_tls() -> None:
     }
 
 
-def test_other_accounts_may_make_rules_for_booking_events() -> None:
-    rules = "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${BookingBus}/*"
-    own = "if StringEqualsIfExists events:creatorAccount ${aws:PrincipalAccount}"
-    allow = "Allow {'AWS': '!SubscriberAccountIds'}"
-    bookings = "if StringEquals events:source bookings"
-    found = stack().plain("AWS::Events::EventBusPolicy")
-
-    assert {name: sentence(policy.pop("Statement")) for name, policy in found.items()} == {
-        "SubscriberRulePolicy": f"{allow} events:PutRule on {rules} {bookings} {own}",
-        "SubscriberTargetPolicy": f"{allow} {MANAGE_RULES} on {rules} {own}",
-    }
-    assert [policy.pop("EventBusName") for policy in found.values()] == ["!BookingBus"] * 2
-    assert [*map(set, found.values())] == [{"StatementId"}] * 2
-
-
-def test_topic_takes_this_stacks_alarms_over_tls() -> None:
-    alarms = ",".join(f"!{name}.Arn" for name in stack().of_type("AWS::CloudWatch::Alarm"))
+def test_topic_takes_alarms_of_this_account_over_tls() -> None:
     publish = "Allow {'Service': 'cloudwatch.amazonaws.com'} sns:Publish on !AlarmTopic"
-    condition = f"if StringEquals aws:SourceAccount !AWS::AccountId if ArnEquals aws:SourceArn {alarms}"
+    condition = "if StringEquals aws:SourceAccount !AWS::AccountId"
     tls = "Deny * sns:Publish on !AlarmTopic if Bool aws:SecureTransport false"
     expected = {"AlarmTopicPolicy": ["!AlarmTopic", f"{publish} {condition}", tls]}
     assert policies(BOOKINGS, "AWS::SNS::TopicPolicy") == expected
+
+
+def test_another_account_gets_booking_events_by_its_own_bus() -> None:
+    publisher, subscriber = (CROSS_ACCOUNT / f"{name}.yaml" for name in ("publisher", "subscriber"))
+    (role,) = stack(publisher).of_type("AWS::IAM::Role").values()
+    ((_, document),) = [policy.values() for policy in role["Policies"]]
+    assert sentences(document) == ["Allow events:PutEvents on !SubscriberBusArn"]
+    trust = "Allow {'Service': 'events.amazonaws.com'} sts:AssumeRole on this"
+    assert sentences(role["AssumeRolePolicyDocument"]) == [
+        f"{trust} if StringEquals aws:SourceAccount !AWS::AccountId"
+    ]
+    rule = stack(publisher).plain("AWS::Events::Rule")["SubscriptionRule"]
+    (target,) = rule["Targets"]
+    assert rule["EventPattern"] == {"source": ["bookings"]}
+    assert (target["Arn"], target["RoleArn"]) == ("!SubscriberBusArn", "!SubscriptionRole.Arn")
+    assert target["DeadLetterConfig"] == {"Arn": "!SubscriptionDLQ.Arn"}
+    assert policies(publisher, "AWS::SQS::QueuePolicy") == {
+        "SubscriptionDLQPolicy": queue_policy("SubscriptionDLQ", "SubscriptionRule")
+    }
+    account = "Allow {'AWS': '!Sub arn:${AWS::Partition}:iam::${PublisherAccountId}:root'}"
+    (bus_policy,) = stack(subscriber).plain("AWS::Events::EventBusPolicy").values()
+    assert sentence(bus_policy["Statement"]) == (
+        f"{account} events:PutEvents on !SubscriberBus.Arn if StringEquals events:source bookings"
+    )
+    last = stack(subscriber).resources["SubscriberRule"]
+    assert last["DependsOn"] == ["SubscriberQueuePolicy", "SubscriberFunctionBookingEvents"]
+    assert set(last["DependsOn"]) <= stack(subscriber).resources.keys()

@@ -26,14 +26,14 @@ def counting(names: list[Count], _context: object) -> None:
 
 
 def test_counts_are_metrics_with_the_service_dimension(printed: Printed) -> None:
-    counting([Count.FALLBACK_USED, Count.DELIVERY_PUBLISHED, Count.FALLBACK_USED], context())
+    counting([Count.FALLBACK_USED, Count.CREATED_PUBLISHED, Count.FALLBACK_USED], context())
     (line,) = printed.metrics()
-    names = [{"Name": name, "Unit": "Count"} for name in ("FallbackUsed", "DeliveryPublished")]
+    names = [{"Name": name, "Unit": "Count"} for name in ("FallbackUsed", "CreatedPublished")]
     namespace, dimensions = "ZoomSchedulerBookings/tests", [["service"]]
     assert line["_aws"]["CloudWatchMetrics"] == [
         {"Namespace": namespace, "Dimensions": dimensions, "Metrics": names}
     ]
-    assert (line["service"], line["FallbackUsed"], line["DeliveryPublished"]) == ("tests", [1, 1], [1])
+    assert (line["service"], line["FallbackUsed"], line["CreatedPublished"]) == ("tests", [1, 1], [1])
 
 
 def test_more_counts_than_a_line_holds_are_all_printed(printed: Printed) -> None:
