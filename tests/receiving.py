@@ -5,13 +5,14 @@ import json
 from datetime import timedelta
 from typing import Any, Self
 
-from bookings.counts import Counter
+from bookings.counts import Count, Counter
 from bookings.settings import FanOut
 from bookings.use_cases.answers import Answer
 from bookings.use_cases.live_secrets import LiveSecrets
 from bookings.use_cases.publish import Publisher
 from bookings.use_cases.receive import Receiver
 from bookings.use_cases.verify import Verifier
+from bookings.zoom.events import CANCELED, CREATED
 from tests.fakes import (
     InMemoryBus,
     InMemoryCounts,
@@ -25,6 +26,7 @@ from tests.samples import MORNING_MS, SECRET, raw, signed
 
 NEW_SECRET = "the-new-secret-of-22-c"
 WRONG_SECRET = "x" * 22
+PUBLISHED = {CREATED: Count.CREATED_PUBLISHED, CANCELED: Count.CANCELED_PUBLISHED}
 
 CHALLENGE = {
     "payload": {"plainToken": "xys8n8PGS7mAU0m5-YJjRA"},
@@ -64,7 +66,7 @@ class ReceiverUnderTest:
                 if fan_out is FanOut.EVENT_BRIDGE
                 else Publisher(self.queues, self.bus, count=self.counts)
             ),
-            handled_events=self.queues.queues,
+            handled_events=PUBLISHED,
             bus=self.bus,
             quarantine=self.quarantine,
             clock=self.clock,

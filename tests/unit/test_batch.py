@@ -8,7 +8,7 @@ import pytest
 from bookings.batch import RecordBatch, delay_seconds
 from bookings.counts import Count
 from bookings.errors import RefusedByService, ServiceUnavailable
-from bookings.limits import RESERVED_SECONDS
+from bookings.limits import MAX_RECEIVES, RESERVED_SECONDS
 from bookings.use_cases.record import Recorder
 from tests import fakes
 from tests.fakes import DENIED, InMemoryBookingStore, Trouble
@@ -59,7 +59,7 @@ def test_each_record_of_a_batch_is_recorded_and_logged(handler: Handler, printed
     lines = printed.logs("recorded")
     assert [line["booking_id"][:6] for line in lines] == ["evt-1-", "evt-2-"]
     assert (lines[0]["level"], lines[0]["zoom_request_id"]) == ("INFO", REQUEST_ID)
-    assert handler.counts.all == {Count.BOOKING_WRITTEN: 2}
+    assert handler.counts.all == {Count.DELIVERY_RECEIVED: 2, Count.BOOKING_WRITTEN: 2}
 
 
 # failure matrix: 18
@@ -100,6 +100,15 @@ def test_bug_fails_its_record_and_no_other(handler: Handler, printed: Printed) -
     assert handler.redelivery.delayed == []
 
 
+# failure matrix: 19, 20
+@pytest.mark.parametrize("body", [None, "no event"], ids=["table down", "poison"])
+def test_a_failure_at_the_last_receive_is_given_up(handler: Handler, body: str | None) -> None:
+    for receives in (MAX_RECEIVES - 1, MAX_RECEIVES, MAX_RECEIVES + 1):
+        handler.store.next = [] if body else [DENIED]
+        assert handler.process(record(1, body, receives=receives)) == ["message-1"]
+    assert (handler.counts.all[Count.RECORD_FAILED], handler.counts.all[Count.RECORD_GIVEN_UP]) == (3, 2)
+
+
 # failure matrix: 18, 22
 def test_record_comes_back_later_while_a_service_is_down(handler: Handler) -> None:
     handler.store.next = [DENIED, Trouble(RefusedByService("DynamoDB: ValidationException")), DENIED]
@@ -120,7 +129,7 @@ def test_ten_receives_outlast_an_outage_of_an_hour(handler: Handler) -> None:
         now += handler.redelivery.delayed[-1][1]
         receives += 1
         handler.store.next = [DENIED] if now < outage_seconds else []
-    assert receives <= 10  # `maxReceiveCount`
+    assert receives <= MAX_RECEIVES
     assert len(handler.store.items) == 1
 
 

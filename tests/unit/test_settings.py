@@ -4,7 +4,15 @@ import dataclasses
 
 import pytest
 
-from bookings.settings import BookingEventsSettings, BookingSettings, FanOut, SettingsError, WebhookSettings
+from bookings.counts import Count
+from bookings.settings import (
+    BookingEventsSettings,
+    BookingSettings,
+    EventHandler,
+    FanOut,
+    SettingsError,
+    WebhookSettings,
+)
 from bookings.zoom.events import CANCELED, CREATED
 from tests.cold_start import SETTINGS
 
@@ -23,7 +31,10 @@ def test_each_variable_is_read_in_the_type_of_its_field() -> None:
         for text in ("true", "false")
     ]
     assert (webhook.fan_out, webhook.signature_tolerance_seconds) == (FanOut.SQS, 300)
-    assert webhook.queue_urls() == {CREATED: "https://queue/created", CANCELED: "https://queue/canceled"}
+    assert webhook.handlers() == {
+        CREATED: EventHandler("https://queue/created", Count.CREATED_PUBLISHED),
+        CANCELED: EventHandler("https://queue/canceled", Count.CANCELED_PUBLISHED),
+    }
     assert BookingSettings.from_environment(HANDLER).booking_retention_days == 0
     assert share == [True, False]
 
