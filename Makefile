@@ -19,7 +19,7 @@ IS_313 := -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))'
 COMPILE := .venv/bin/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header $(LOCK_FLAGS)
 
-.PHONY: help install run demo test simulate bench check format lock build deploy openapi clean
+.PHONY: help install run demo test simulate bench check format lock build deploy contract clean
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -71,8 +71,8 @@ build: $(SAM)  ## build the functions and the layer (sam build)
 deploy: build  ## build and deploy a stack of samconfig.toml; ARGS="--config-env dev"
 	@.venv-sam/bin/sam deploy $(ARGS)
 
-openapi: $(DEV)  ## write docs/openapi.yaml from the models
-	.venv/bin/python -m cli.openapi
+contract: $(DEV)  ## write the schemas, AsyncAPI, OpenAPI and the table of fields in docs/ from the models
+	.venv/bin/python -m cli.contract
 
 clean:  ## remove everything that was installed or built here
 	rm -rf .venv .venv-sam .aws-sam .local .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

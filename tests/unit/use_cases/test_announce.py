@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from bookings.counts import Count
-from bookings.domain.booking import Kind
-from bookings.domain.events import Snapshot
+from bookings.domain.booking import Kind, Snapshot
 from bookings.envelope import Envelope
 from bookings.errors import RefusedByService, ServiceError, ServiceUnavailable
-from bookings.use_cases.announce import Announced, Announcer, Change, StreamRecord
+from bookings.use_cases.announce import Announced, Announcer
+from bookings.use_cases.ports import Change, StreamRecord
 from tests.fakes import DENIED, REFUSES, THROTTLED, InMemoryBus, InMemoryCounts, InMemoryQueue
 
 DOWN = ServiceUnavailable("EventBridge: InternalFailure", answered=True)

@@ -8,8 +8,8 @@ import pytest
 
 from bookings.aws.table import build_item
 from bookings.counts import Count
-from bookings.domain.booking import Booking, merge
-from bookings.domain.events import Snapshot, domain_event
+from bookings.domain.booking import Booking, Snapshot, merge
+from bookings.domain.events import domain_event
 from bookings.envelope import Envelope
 from bookings.use_cases.record import Recorder
 from tests.fakes import DENIED, HANGS, InMemoryBookingStore

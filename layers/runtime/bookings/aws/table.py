@@ -11,24 +11,24 @@ from boto3.dynamodb.types import TypeSerializer
 
 from bookings.aws.clients import call, translated_errors
 from bookings.domain.booking import (
-    PUBLIC_FIELDS,
     Booking,
     Details,
     Kind,
+    Snapshot,
     Status,
     StoredDelivery,
     Tombstone,
 )
-from bookings.domain.events import Snapshot
 from bookings.limits import ATTRIBUTE_NAME_BYTES, INT64_MAX, INT64_MIN, ITEM_BYTES, KEY_BYTES
-from bookings.use_cases.announce import Change, StreamRecord
-from bookings.use_cases.ports import BookingTooLarge, RevisionConflict
+from bookings.use_cases.ports import BookingTooLarge, Change, RevisionConflict, StreamRecord
 
 _SERVICE = "DynamoDB"
 
 # DynamoDB's numbers go down to 10^-130. It writes a large one with all its zeros, and boto3 refuses to read
 # more than 38 digits. Only a field that Zoom may add could hold such a number.
 _SMALLEST, _BEYOND = 1e-129, 1e38
+
+_OURS = {"revision", "zoom_events", "expires_at", "erased_until"}  # the attributes that no subscriber sees
 
 _serialize = TypeSerializer().serialize
 
@@ -179,7 +179,7 @@ def _snapshot(image: Mapping[str, Any] | None) -> Snapshot | None:
     if image is None or "erased_at" in image:
         return None
     return Snapshot(
-        fields={name: _plain(value) for name, value in image.items() if name in PUBLIC_FIELDS},
+        fields={name: _plain(value) for name, value in image.items() if name not in _OURS},
         revision=int(image["revision"]["N"]),
         digests={
             Kind(kind): delivery["M"]["digest"]["S"] for kind, delivery in image["zoom_events"]["M"].items()

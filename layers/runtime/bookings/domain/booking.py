@@ -62,18 +62,6 @@ class Details:
         return {name: value for name, value in values.items() if value is not None}
 
 
-PUBLIC_FIELDS = (
-    "booking_id",
-    "status",
-    "rescheduled",
-    *(item.name for item in dataclasses.fields(Details)),
-    "cancellation",
-    "updated_at",
-    "request_id",
-)
-"""The fields of an item that subscribers may see. All others are ours alone."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredDelivery:
     """One delivery as a booking stores it.
@@ -148,7 +136,7 @@ class Booking:
         return canceled_by.cancellation if canceled_by else None
 
     def public_fields(self) -> dict[str, Any]:
-        """Returns the fields that subscribers may see, see `PUBLIC_FIELDS`."""
+        """Returns the fields that subscribers may see. `events.Booking` describes them."""
         fields: dict[str, Any] = {
             "booking_id": self.booking_id,
             "status": str(self.status),
@@ -174,6 +162,24 @@ class Tombstone:
     booking_id: str
     erased_at: int
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One revision of a booking in the table.
+
+    Attributes:
+        fields: the public ones. `events.Booking` ignores others.
+        digests: of each stored delivery.
+    """
+
+    fields: dict[str, Any]
+    revision: int
+    digests: dict[Kind, str]
+
+    @property
+    def booking_id(self) -> str:
+        return str(self.fields["booking_id"])
 
 
 def booking_id_of(event_id: str, email: str | None) -> str:

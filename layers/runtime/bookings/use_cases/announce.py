@@ -9,28 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bookings.counts import Count, Counter
-from bookings.domain.events import Snapshot, domain_event
+from bookings.domain.events import domain_event
 from bookings.envelope import Envelope
 from bookings.errors import RefusedByService, ServiceError
 from bookings.limits import ANNOUNCE_PASSES
-from bookings.use_cases.ports import EventBus, MessageQueue
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One record of the table's stream.
-
-    Attributes:
-        before: None without an item, or for the tombstone of an erased booking.
-        after: None for an item that was deleted or erased.
-    """
-
-    before: Snapshot | None
-    after: Snapshot | None
-
-
-StreamRecord = Mapping[str, Any]
-"""A record as Lambda passes it: attribute values, with base64 for binary ones."""
+from bookings.use_cases.ports import Change, EventBus, MessageQueue, StreamRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """The protocols that the use cases need from outside. `aws/` implements them, and the tests have fakes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from bookings.clock import Deadline
-from bookings.domain.booking import Booking, Tombstone
+from bookings.domain.booking import Booking, Snapshot, Tombstone
 from bookings.envelope import Envelope
 from bookings.errors import BookingsError, ServiceError
 
@@ -82,6 +82,23 @@ class BookingStore(Protocol):
             BookingTooLarge: keep the delivery elsewhere.
             ServiceUnavailable: try again later.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One record of the table's stream.
+
+    Attributes:
+        before: None without an item, or for the tombstone of an erased booking.
+        after: None for an item that was deleted or erased.
+    """
+
+    before: Snapshot | None
+    after: Snapshot | None
+
+
+StreamRecord = Mapping[str, Any]
+"""A record as Lambda passes it: attribute values, with base64 for binary ones."""
 
 
 @dataclass(frozen=True, slots=True)

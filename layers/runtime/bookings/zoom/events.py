@@ -161,9 +161,7 @@ class ScheduledEvent(_Wire):
     )
     created: _Text = Field(None, description="The moment the scheduled event was created.")
     updated: _Text = Field(None, description="The moment the scheduled event was updated.")
-    attendees: Annotated[
-        list[Annotated[Attendee | None, _EmptyAsNone]] | None, _BlankAsNone, _WithoutNulls
-    ] = Field(None, description="The event's attendees.")
+    attendees: _Attendees = Field(None, description="The event's attendees.")
     guests: Annotated[list[str | None] | None, _BlankAsNone, _WithoutNulls] = Field(
         None, description="The guests, each an e-mail address."
     )
@@ -181,9 +179,7 @@ class ScheduledEvent(_Wire):
 
 
 class CanceledScheduledEvent(ScheduledEvent):
-    attendees: Annotated[
-        list[Annotated[Attendee | None, _EmptyAsNone]] | None, _BlankAsNone, _WithoutNulls
-    ] = Field(None, description="The event's hosts.")
+    attendees: _Attendees = Field(None, description="The event's hosts.")
 
 
 class CreatedObject(_Wire):
@@ -201,9 +197,7 @@ class CreatedObject(_Wire):
     )
     created: _Text = Field(None, description="The moment the request to schedule was created.")
     rescheduled: _Flag = Field(None, description="Whether this comes from a request to reschedule.")
-    questions_and_answers: Annotated[
-        list[Annotated[Answer | None, _EmptyAsNone]] | None, _BlankAsNone, _WithoutNulls
-    ] = Field(None, description="The questions and answers of the booking form.")
+    questions_and_answers: _Answers = Field(None, description="The booking form's questions and answers.")
     scheduled_event: Annotated[ScheduledEvent | None, _EmptyAsNone] = Field(
         None, description="The scheduled event."
     )
