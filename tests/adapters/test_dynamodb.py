@@ -11,11 +11,9 @@ import boto3
 import pytest
 
 from bookings.aws.table import DynamoDBBookingStore, build_item, build_tombstone, item_size, parse_change
-from bookings.domain.booking import Booking, Kind, Tombstone, merge
-from bookings.domain.events import Snapshot
+from bookings.domain.booking import Booking, Kind, Snapshot, Tombstone, merge
 from bookings.limits import ITEM_BYTES
-from bookings.use_cases.announce import Change
-from bookings.use_cases.ports import RevisionConflict
+from bookings.use_cases.ports import Change, RevisionConflict
 from bookings.zoom.events import CANCELED, CREATED
 from tests.adapters.conftest import stream_event
 from tests.samples import MORNING_MS, REQUEST_ID, canceled, created, delivery, sample

@@ -5,8 +5,8 @@ from typing import Any
 
 from bookings.aws.table import build_item
 from bookings.counts import Count
-from bookings.domain.booking import Booking
-from bookings.domain.events import Snapshot, domain_event
+from bookings.domain.booking import Booking, Snapshot
+from bookings.domain.events import domain_event
 from bookings.use_cases.record import Recorder
 from tests.fakes import InMemoryBookingStore, InMemoryQueue, check_entry
 from tests.receiving import ReceiverUnderTest, problem_of
