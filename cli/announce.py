@@ -18,9 +18,9 @@ from bookings.envelope import Envelope
 from bookings.errors import RefusedByService
 from bookings.use_cases.ports import EventBus
 from cli.bookings_table import BookingsTable, erased
-from cli.output import WrongCallError, console, errors_shown, print_json, printable
+from cli.output import WrongCallError, console, print_json, printable, progress
 from cli.since import since_when
-from cli.stack import JsonOption, LocalOption, Stack, StackOption, find_stack
+from cli.stack import JsonOption, Stack, StackOptions, YesOption, command
 
 if TYPE_CHECKING:
     from cli.bookings_table import Item
@@ -51,7 +51,9 @@ class Announced:
     not_announced: list[tuple[str, str]] = field(default_factory=list)
 
 
+@command
 def announce(
+    where: StackOptions,
     booking_ids: Annotated[
         list[str] | None, typer.Argument(metavar="BOOKING_ID...", help="The bookings, as `show` lists them.")
     ] = None,
@@ -65,9 +67,7 @@ def announce(
             "90m), or a time (2026-11-20T09:00Z).",
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
-    local: LocalOption = False,
-    stack: StackOption = None,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Announce the present state of bookings to every subscriber, as events of the bus.
@@ -76,27 +76,25 @@ def announce(
     BookingCreated, a canceled one as BookingCanceled, with its present revision and without `previous`.
     Announced twice, it is the same event. Expired and erased bookings are left out.
 
-    Exit code 0 only if the bus took each event.
+    Exit code 0 if the bus took each event, 1 if not, 2 for a wrong call.
     """
-    with errors_shown():
-        if [bool(booking_ids), everything, updated_since is not None].count(True) != 1:
-            raise WrongCallError("Say which: BOOKING_ID..., --all or --updated-since TIME.")
-        begin = None if updated_since is None else since_when("--updated-since", updated_since)
-        found = find_stack(local=local, name=stack)
-        table = BookingsTable(found)
+    if [bool(booking_ids), everything, updated_since is not None].count(True) != 1:
+        raise WrongCallError("Say which: BOOKING_ID..., --all or --updated-since TIME.")
+    begin = None if updated_since is None else since_when("--updated-since", updated_since)
+    found = where.find()
+    table = BookingsTable(found)
+    share = found.parameter("ShareAccessLinks") == "true"
+    with progress("Reading bookings …"):
         items = (
             [_item_of_booking(table, each) for each in dict.fromkeys(booking_ids)]
             if booking_ids
             else table.items()
         )
-        announcements = list(announcements_of(items, begin, share=_shares_access_links(found)))
-        if len(announcements) > 1 and not yes:
-            if as_json:
-                raise WrongCallError("--json asks nothing: say --yes.")
-            typer.confirm(
-                f"Announce {len(announcements)} bookings of {found.name} to every subscriber?", abort=True
-            )
-        announced = publish(_bus(found), announcements)
+        announcements = list(announcements_of(items, begin, share=share))
+    if len(announcements) > 1:
+        found.confirm(f"Announce {len(announcements)} bookings to every subscriber of", yes=yes)
+    with progress(f"Announcing {_many(len(announcements))} …"):
+        announced = publish(booking_bus(found), announcements)
     if as_json:
         print_json(
             {
@@ -162,11 +160,7 @@ def announcements_of(
             yield Announcement(booking_id=snapshot.booking_id, envelope=envelope)
 
 
-def _shares_access_links(stack: Stack) -> bool:
-    return stack.parameter("ShareAccessLinks") == "true"
-
-
-def _bus(stack: Stack) -> EventBridgeBus:
+def booking_bus(stack: Stack) -> EventBridgeBus:
     return EventBridgeBus(stack.event_bridge(), stack.output("EventBusArn"))
 
 

@@ -1,4 +1,4 @@
-"""Reads the bookings table: an operator's way, the functions never read it."""
+"""Reads the bookings table: for operators, since no function reads all of it."""
 
 import time
 from collections.abc import Iterator
@@ -32,14 +32,28 @@ class BookingsTable:
         Raises:
             CommandError: there is none of this id.
         """
-        with self._stack.errors_explained("read the bookings"):
-            answer = self._client.get_item(
-                TableName=self._name, Key={"booking_id": {"S": booking_id}}, ConsistentRead=True
-            )
-        item = answer.get("Item")
+        item = self._read_item(booking_id)
         if item is None or _expired(item):
             raise CommandError(f"There is no booking {booking_id} in {self._stack.name}.")
         return item
+
+    def has(self, booking_id: str) -> bool:
+        return self._read_item(booking_id) is not None
+
+    def delete(self, booking_id: str) -> None:
+        """Deletes an item without a trace. A late delivery makes the booking again."""
+        with self._stack.errors_explained(f"delete the booking {booking_id}"):
+            self._client.delete_item(TableName=self._name, Key={"booking_id": {"S": booking_id}})
+
+    def booking_ids(self) -> Iterator[str]:
+        """Yields the id of each booking, past its retention or not, and of no erased one."""
+        with self._stack.errors_explained("read the bookings"):
+            pages = self._client.get_paginator("scan").paginate(
+                TableName=self._name,
+                ProjectionExpression="booking_id",
+                FilterExpression="attribute_not_exists(erased_at)",
+            )
+            yield from (item["booking_id"]["S"] for page in pages for item in page["Items"])
 
     def items(self) -> "Iterator[Item]":
         with self._stack.errors_explained("read the bookings"):
@@ -58,6 +72,12 @@ class BookingsTable:
             keys = [item for page in pages for item in page["Items"]]
             for some in batched(keys, _KEYS_A_READ, strict=False):
                 yield from _unexpired(self._read(list(some)))
+
+    def _read_item(self, booking_id: str) -> "Item | None":
+        with self._stack.errors_explained("read the bookings"):
+            return self._client.get_item(
+                TableName=self._name, Key={"booking_id": {"S": booking_id}}, ConsistentRead=True
+            ).get("Item")
 
     def _read(self, keys: "list[Item]") -> "Iterator[Item]":
         wanted: Any = {self._name: {"Keys": keys}}

@@ -1,5 +1,6 @@
-"""`bookings erase`: deletes what a booking holds of a person, and keeps it deleted."""
+"""`bookings erase`: deletes what the stack holds of a person, and keeps it deleted."""
 
+import sys
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,9 +8,11 @@ import typer
 from rich.text import Text
 
 from bookings.aws.table import build_tombstone, parse_item
-from bookings.domain.booking import Tombstone, event_time_text
-from cli.output import CommandError, WrongCallError, console, errors_shown, print_json
-from cli.stack import JsonOption, LocalOption, Stack, StackOption, find_stack
+from bookings.domain.booking import Tombstone, booking_id_of, event_time_text
+from cli.bookings_table import BookingsTable
+from cli.messages import QUEUES, Message, WaitingMessages
+from cli.output import CommandError, WrongCallError, console, print_json, progress
+from cli.stack import JsonOption, Stack, StackOptions, YesOption, command
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -17,30 +20,83 @@ if TYPE_CHECKING:
 _ATTEMPTS = 5  # each lost one means that a delivery was recorded in between
 
 
+@command
 def erase(
-    booking_id: Annotated[str, typer.Argument(metavar="BOOKING_ID", help="The booking, as `show` lists it.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
-    local: LocalOption = False,
-    stack: StackOption = None,
+    where: StackOptions,
+    booking_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="BOOKING_ID...", help="The bookings, as `show` lists them.")
+    ] = None,
+    invitee: Annotated[
+        str | None,
+        typer.Option(
+            "--invitee",
+            metavar="EMAIL",
+            help="Every booking of this invitee. - reads the address from standard input, unseen by others.",
+        ),
+    ] = None,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Erase a booking for good, leaving its id and the time.
+    """Erase bookings for good, in the table, the quarantine and the DLQs.
 
-    Deliveries of before, however they come again, are dropped; a new booking under the same id is recorded.
-    No event is announced: what subscribers have of it is theirs to erase. The archive forgets by itself.
+    The table keeps the pseudonymous id and the time. Older deliveries are dropped, however they come again. A
+    new booking under the same id is recorded. No event is announced: subscribers erase their own data. The
+    archive forgets by itself. --invitee reads the whole table. Guests are not invitees.
+
+    Exit code 0 if something was erased, 1 if there was nothing or it failed in part, 2 for a wrong call.
     """
-    with errors_shown():
-        found = find_stack(local=local, name=stack)
-        if not yes:
-            if as_json:
-                raise WrongCallError("--json asks nothing: say --yes.")
-            typer.confirm(f"Erase booking {booking_id} in {found.name}? It can't be undone.", abort=True)
-        tombstone = erase_booking(found, booking_id, now_ms=time.time_ns() // 1_000_000)
-    erased_at = event_time_text(tombstone.erased_at)
+    if bool(booking_ids) == (invitee is not None):
+        raise WrongCallError("Say which: BOOKING_ID... or --invitee EMAIL.")
+    stack = where.find()
+    stack.confirm(
+        f"Erase {', '.join(booking_ids or ()) or 'every booking of the invitee'} for good in", yes=yes
+    )
+    email = sys.stdin.readline() if invitee == "-" else invitee
+    if email is not None and "@" not in email:
+        raise WrongCallError("--invitee must be an e-mail address, or - to read one from standard input.")
+    with progress("Reading bookings …"):
+        ids = booking_ids or [each for each in BookingsTable(stack).booking_ids() if _is_of(each, email)]
+    erased, problems = [], []
+    for booking_id in dict.fromkeys(ids):
+        try:
+            tombstone = erase_booking(stack, booking_id, now_ms=time.time_ns() // 1_000_000)
+            erased.append({"booking_id": booking_id, "erased_at": event_time_text(tombstone.erased_at)})
+        except CommandError as error:
+            problems.append(str(error))
+    deleted = []
+    for queue in QUEUES:
+        with progress(f"Reading {queue} …"), WaitingMessages(stack, queue) as messages:
+            for message in messages.read():
+                if _concerns(message, ids, email):
+                    messages.delete(message.message_id)
+                    deleted.append({"queue": queue, "message_id": message.message_id})
     if as_json:
-        print_json({"booking_id": booking_id, "erased_at": erased_at})
+        print_json({"bookings": erased, "messages": deleted})
     else:
-        console().print(Text(f"Erased {booking_id}: deliveries up to {erased_at} are dropped from now on."))
+        lines = [
+            f"Erased {each['booking_id']}: deliveries up to {each['erased_at']} are dropped."
+            for each in erased
+        ]
+        lines += [f"Deleted message {each['message_id']} of {each['queue']}." for each in deleted]
+        console().print(Text("\n".join(lines)), soft_wrap=True)
+    if not (erased or deleted or problems):
+        problems = [f"There is nothing of this invitee in {stack.name}."]
+    if problems:
+        raise CommandError(" ".join(problems))
+
+
+def _is_of(booking_id: str, email: str | None) -> bool:
+    """Returns whether a booking is of this invitee: its id holds a hash of both."""
+    return booking_id_of(booking_id.rpartition("-")[0], email) == booking_id
+
+
+def _concerns(message: Message, ids: list[str], email: str | None) -> bool:
+    booking_id = message.booking_id
+    if booking_id:
+        return booking_id in ids or (email is not None and _is_of(booking_id, email))
+    # A body that is no JSON: it can't be replayed.
+    text = (message.delivery or b"").decode(errors="replace").lower()
+    return email is not None and email.strip().lower() in text
 
 
 def erase_booking(stack: Stack, booking_id: str, *, now_ms: int) -> Tombstone:

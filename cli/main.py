@@ -5,9 +5,13 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from cli import dlq, quarantine
 from cli.announce import announce
+from cli.check import check
 from cli.erase import erase
+from cli.listen import listen
 from cli.recover import recover
+from cli.rotate_secret import rotate_secret
 from cli.send import send
 from cli.show import show
 from local.commands import app as local
@@ -38,4 +42,9 @@ app.command(cls=BookingCommand)(show)
 app.command(cls=BookingCommand)(erase)
 app.command()(recover)
 app.command(cls=BookingCommand)(announce)
+app.command()(check)
+app.command()(listen)
+app.command()(rotate_secret)
+app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(dlq.app, name="dlq")
 app.add_typer(local, name="local")

@@ -5,8 +5,9 @@ or as markup.
 """
 
 import json
+import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import typer
@@ -44,6 +45,21 @@ def errors_shown() -> Iterator[None]:
 
 def console() -> Console:
     return Console(highlight=False)
+
+
+@contextmanager
+def progress(text: str) -> Iterator[Callable[[str], None]]:
+    """Shows a line on the error stream while the block runs, if that is a terminal. Print nothing meanwhile.
+
+    Yields a function that changes the line.
+    """
+    with Console(stderr=True, highlight=False).status(Text(text)) as status:
+        yield lambda changed: status.update(Text(changed))
+
+
+def at_terminal() -> bool:
+    """Returns whether a person can be asked."""
+    return sys.stdin.isatty()
 
 
 def print_json(value: object) -> None:

@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -13,29 +12,16 @@ import typer
 from rich.text import Text
 
 from bookings.domain.booking import event_time_text
-from bookings.use_cases.answers import PROBLEM_JSON
 from bookings.zoom.delivery import NoEventId, event_time_of, identify
 from bookings.zoom.events import SCHEDULER_PREFIX, InvalidEvent, UnknownEvent
-from cli.output import CommandError, WrongCallError, console, errors_shown, print_json, printable
-from cli.posting import Sent, post
+from cli.output import CommandError, WrongCallError, console, print_json, printable, progress
+from cli.posting import ONLY_IN_QUARANTINE, Outcome, post
 from cli.since import since_when
-from cli.stack import JsonOption, LocalOption, StackOption, find_stack
+from cli.stack import JsonOption, StackOptions, command
 from cli.zoom_log import API_URL, OAUTH_URL, Credentials, Logged, Try, ZoomLog
-
-ONLY_IN_QUARANTINE = 3
-"""Exit code: nothing is lost, and something of it waits in quarantine for a person."""
 
 _RETRIES = (1, 2, 3)
 _END_OF_TIME_MS = 253_402_300_800_000  # the year 10000, which no date here can say
-
-
-class Outcome(StrEnum):
-    """The outcome of a delivery."""
-
-    ACCEPTED = "accepted"
-    QUARANTINED = "quarantined"
-    REFUSED = "refused"
-    NO_ANSWER = "no answer"
 
 
 _SAID = {
@@ -78,7 +64,9 @@ class Delivery:
         return fields | {"delivered": True} if self.delivered else fields
 
 
+@command
 def recover(
+    where: StackOptions,
     since: Annotated[
         str,
         typer.Option(
@@ -104,8 +92,6 @@ def recover(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only list them; no stack is needed, and nothing is sent.")
     ] = False,
-    local: LocalOption = False,
-    stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find in Zoom's delivery log what failed for good, and post it to the stack's webhook.
@@ -118,20 +104,20 @@ def recover(
     Exit codes: 0 if each delivery was accepted, 3 if some are in quarantine and the others accepted, 1 if one
     was refused or the log can't be read, 2 for a wrong call.
     """
-    with errors_shown():
-        begin = since_when("--since", since)
-        log = _log(app_id)
-        target = None if dry_run else find_stack(local=local, name=stack)
+    begin = since_when("--since", since)
+    log = _log(app_id)
+    target = None if dry_run else where.find()
+    with progress("Reading Zoom's delivery log …"):
         found, unreadable = _found(log, begin, delivered=delivered)
-        secret = target.secret() if target and found else ""
-        reports = []
-        for delivery in found:
-            report = delivery.as_dict()
-            if target:
-                report |= _fed(delivery, target.webhook_url, secret)
-            reports.append(report)
-            if not as_json:
-                _show(report)
+    secret = target.secret() if target and found else ""
+    reports = []
+    for delivery in found:
+        report = delivery.as_dict()
+        if target:
+            report |= _fed(delivery, target.webhook_url, secret)
+        reports.append(report)
+        if not as_json:
+            _show(report)
     if as_json:
         print_json({"deliveries": reports, "unreadable": unreadable})
     else:
@@ -252,16 +238,7 @@ def _fed(delivery: Delivery, url: str, secret: str) -> dict[str, Any]:
         sent = post(url, delivery.body, secret, request_id=delivery.last.request_id)
     except CommandError as error:
         return {"answer": None, "outcome": Outcome.NO_ANSWER, "detail": str(error)}
-    return {"answer": sent.status, "outcome": _outcome(sent)}
-
-
-def _outcome(sent: Sent) -> Outcome:
-    if sent.accepted:
-        return Outcome.ACCEPTED
-    # The webhook answers so once the delivery is in quarantine; a gateway's own 400 says nothing like it.
-    if sent.status == HTTPStatus.BAD_REQUEST and sent.content_type == PROBLEM_JSON:
-        return Outcome.QUARANTINED
-    return Outcome.REFUSED
+    return {"answer": sent.status, "outcome": sent.outcome}
 
 
 def _show(report: Mapping[str, Any]) -> None:

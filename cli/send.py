@@ -10,14 +10,16 @@ import typer
 from rich.json import JSON
 from rich.text import Text
 
-from cli.output import WrongCallError, console, errors_shown, print_json, printable
+from cli.output import WrongCallError, console, print_json, printable
 from cli.posting import Sent, post
-from cli.stack import JsonOption, LocalOption, StackOption, find_stack
+from cli.stack import JsonOption, StackOptions, command
 
 ENVIRONMENT_VARIABLE = "ZOOM_WEBHOOK_SECRET"
 
 
+@command
 def send(
+    where: StackOptions,
     file: Annotated[
         typer.FileBinaryRead,
         typer.Argument(
@@ -36,25 +38,22 @@ def send(
             f"{ENVIRONMENT_VARIABLE}, else it is asked for.",
         ),
     ] = None,
-    local: LocalOption = False,
-    stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Sign a file as Zoom would, now, and post it to a webhook.
 
     Exit code 0 for an answer 2xx, 1 for another or none, 2 for a wrong call.
     """
-    with errors_shown():
-        if url is None:
-            target = find_stack(local=local, name=stack)
-            url, token = target.webhook_url, secret or target.secret()
-        elif local or stack is not None:
-            raise WrongCallError("--url excludes --local and --stack.")
-        else:
-            _check(url)
-            token = secret or _asked_secret()
-        body = file.read()
-        sent = post(url, body, token)
+    if url is None:
+        target = where.find()
+        url, token = target.webhook_url, secret or target.secret()
+    elif where != StackOptions():
+        raise WrongCallError("--url excludes --local and --stack.")
+    else:
+        _check(url)
+        token = secret or _asked_secret()
+    body = file.read()
+    sent = post(url, body, token)
     if as_json:
         print_json(sent.as_dict())
     else:

@@ -14,8 +14,8 @@ from rich.text import Text
 from bookings.aws.table import parse_item
 from bookings.domain.booking import Booking, Kind, Status, StoredDelivery, Tombstone, event_time_text
 from cli.bookings_table import BookingsTable, erased
-from cli.output import WrongCallError, console, errors_shown, print_json, printable
-from cli.stack import JsonOption, LocalOption, StackOption, find_stack
+from cli.output import WrongCallError, console, print_json, printable, progress
+from cli.stack import JsonOption, StackOptions, command
 
 if TYPE_CHECKING:
     from cli.bookings_table import Item
@@ -30,7 +30,9 @@ _KINDS = {
 }
 
 
+@command
 def show(
+    where: StackOptions,
     booking_id: Annotated[
         str | None,
         typer.Argument(metavar="BOOKING_ID", help="One booking, in full; without it all, one a line."),
@@ -46,27 +48,27 @@ def show(
     events: Annotated[
         bool, typer.Option("--events", help="Also the deliveries of Zoom that the booking was made from.")
     ] = False,
-    local: LocalOption = False,
-    stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print the bookings in the table, or one of them in full.
 
     Without BOOKING_ID and --host the whole table is read. Bookings past their retention are left out.
+
+    Exit code 0 if they could be read, 1 if not or there is no such booking, 2 for a wrong call.
     """
-    with errors_shown():
-        if booking_id is not None and host is not None:
-            raise WrongCallError("BOOKING_ID and --host exclude each other.")
-        if events and booking_id is None:
-            raise WrongCallError("--events needs a BOOKING_ID.")
-        table = BookingsTable(find_stack(local=local, name=stack))
-        if booking_id is not None:
-            booking = _booking(table, booking_id)
-            if as_json:
-                print_json(_as_dict(booking, events=events))
-            else:
-                console().print(_in_full(booking, events=events))
-            return
+    if booking_id is not None and host is not None:
+        raise WrongCallError("BOOKING_ID and --host exclude each other.")
+    if events and booking_id is None:
+        raise WrongCallError("--events needs a BOOKING_ID.")
+    table = BookingsTable(where.find())
+    if booking_id is not None:
+        booking = _booking(table, booking_id)
+        if as_json:
+            print_json(_as_dict(booking, events=events))
+        else:
+            console().print(_in_full(booking, events=events))
+        return
+    with progress("Reading bookings …"):
         bookings = sorted(
             _bookings(table.items_of_host(host) if host is not None else table.items()),
             key=lambda booking: (booking.details.start or "", booking.booking_id),
@@ -122,7 +124,7 @@ def _overview(bookings: list[Booking]) -> RenderableType:
     table.add_column("Booking", overflow="fold")
     for booking in bookings:
         invitee = booking.details.invitee or {}
-        parts = [booking.details.title, _name(invitee) or invitee.get("email")]
+        parts = [booking.details.title, invitee_name(invitee)]
         table.add_row(
             _text(_moment(booking.details.start)),
             _status(booking, separator="\n"),
@@ -193,8 +195,9 @@ def _moment(stored: str | None) -> str:
     return f"{stored[:10]} {stored[11:16]}" if stored else ""
 
 
-def _name(invitee: dict[str, Any]) -> str:
-    return " ".join(part for part in (invitee.get("first_name"), invitee.get("last_name")) if part)
+def invitee_name(invitee: dict[str, Any]) -> str | None:
+    name = " ".join(part for part in (invitee.get("first_name"), invitee.get("last_name")) if part)
+    return name or invitee.get("email")
 
 
 def _text(value: object, style: str = "") -> Text:

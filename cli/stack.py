@@ -1,10 +1,12 @@
 """Finds the stack a command works on, local or deployed alike, and reaches its AWS services."""
 
+import inspect
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,11 +25,13 @@ from botocore.exceptions import (
 )
 
 from bookings.use_cases.live_secrets import unusable
-from cli.output import CommandError, WrongCallError
+from cli.output import CommandError, WrongCallError, at_terminal, errors_shown
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
 
 STATE_FILE = Path(".local/stack.json")
 """Written by the local stack while it runs; relative to where the command is called, as `make run` is."""
@@ -35,12 +39,8 @@ STATE_FILE = Path(".local/stack.json")
 LOCAL_STACK_NAME = "bookings-local"
 """In the emulator's CloudFormation."""
 
-LocalOption = Annotated[bool, typer.Option("--local", help="Work on the local stack (make run).")]
-StackOption = Annotated[
-    str | None,
-    typer.Option("--stack", metavar="NAME", help="Work on the deployed CloudFormation stack NAME."),
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
 
 # The emulator takes this for its account's root, as id and as key; it is no secret.
 _LOCAL_ROOT = "test"
@@ -109,8 +109,7 @@ class Stack:
             CommandError: it can't be read, or is no token.
         """
         with self.errors_explained("read the Zoom secret token"):
-            client = self.session.client("secretsmanager", endpoint_url=self.endpoint_url, config=self.config)
-            stored = client.get_secret_value(SecretId=self.output("ZoomSecretArn"))
+            stored = self.secrets_manager().get_secret_value(SecretId=self.output("ZoomSecretArn"))
         token = stored["SecretString"].strip()
         if problem := unusable(token):
             raise CommandError(f"Can't sign for {self.name}: {problem}.")
@@ -121,6 +120,29 @@ class Stack:
 
     def event_bridge(self) -> "EventBridgeClient":
         return self.session.client("events", endpoint_url=self.endpoint_url, config=self.config)
+
+    def sqs(self) -> "SQSClient":
+        return self.session.client("sqs", endpoint_url=self.endpoint_url, config=self.config)
+
+    def secrets_manager(self) -> "SecretsManagerClient":
+        return self.session.client("secretsmanager", endpoint_url=self.endpoint_url, config=self.config)
+
+    def confirm(self, task: str, *, yes: bool) -> None:
+        """Asks whether to do the task here, and names account and region. A no ends the command with 1.
+
+        Raises:
+            WrongCallError: nobody can be asked, as there is no terminal.
+        """
+        if yes:
+            return
+        if not at_terminal():
+            raise WrongCallError("There is no terminal to ask at: say --yes.")
+        place = self.name
+        if not self.endpoint_url:
+            with self.errors_explained("look up the account"):
+                account = self.session.client("sts", config=self.config).get_caller_identity()["Account"]
+            place += f" (account {account}, {self.session.region_name})"
+        typer.confirm(f"{task} {place}?", abort=True, err=True)
 
     @contextmanager
     def errors_explained(self, task: str) -> Iterator[None]:
@@ -133,7 +155,60 @@ class Stack:
             yield
 
 
-def find_stack(*, local: bool, name: str | None) -> Stack:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackOptions:
+    """The options that choose a stack. Every command takes them."""
+
+    local: Annotated[bool, typer.Option("--local", help="Work on the local stack (make run).")] = False
+    stack: Annotated[
+        str | None,
+        typer.Option("--stack", metavar="NAME", help="Work on the deployed CloudFormation stack NAME."),
+    ] = None
+    region: Annotated[
+        str | None, typer.Option("--region", metavar="REGION", help="Its region; else that of AWS_REGION.")
+    ] = None
+    profile: Annotated[
+        str | None, typer.Option("--profile", metavar="PROFILE", help="The AWS profile; else AWS_PROFILE.")
+    ] = None
+
+    def find(self) -> Stack:
+        """Returns the stack. Raises as `find_stack`."""
+        return find_stack(local=self.local, name=self.stack, region=self.region, profile=self.profile)
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Makes a command of a function: a parameter that is a dataclass of options becomes those options.
+
+    A `CommandError` is shown and ends the command with its exit code.
+    """
+    plain = inspect.signature(function).parameters.values()
+    groups = {each.name: each.annotation for each in plain if is_dataclass(each.annotation)}
+    options = {
+        option.name: inspect.Parameter(
+            option.name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.type
+        )
+        for group in groups.values()
+        for option in fields(group)
+    }
+
+    @wraps(function)
+    def called(**values: Any) -> None:
+        with errors_shown():
+            for name, group in groups.items():
+                values[name] = group(**{option.name: values.pop(option.name) for option in fields(group)})
+            function(**values)
+
+    parameters = [
+        each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in plain if each.name not in groups
+    ] + list(options.values())
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    called.__annotations__ = {each.name: each.annotation for each in parameters}
+    return called
+
+
+def find_stack(
+    *, local: bool, name: str | None, region: str | None = None, profile: str | None = None
+) -> Stack:
     """Returns the stack that was asked for; without a wish the local one, if it runs.
 
     Raises:
@@ -143,7 +218,9 @@ def find_stack(*, local: bool, name: str | None) -> Stack:
     if local and name is not None:
         raise WrongCallError("--local and --stack exclude each other.")
     if name is not None:
-        return _deployed_stack(name)
+        return _deployed_stack(name, region, profile)
+    if region is not None or profile is not None:
+        raise WrongCallError("--region and --profile are those of a deployed stack: say --stack NAME.")
     if not local and not STATE_FILE.exists():
         raise WrongCallError(
             "Say which stack: --stack NAME for a deployed one, or start the local one with `make run`."
@@ -197,10 +274,13 @@ def local_config(*, read_timeout_seconds: float) -> Config:
     )
 
 
-def _deployed_stack(name: str) -> Stack:
+def _deployed_stack(name: str, region: str | None, profile: str | None) -> Stack:
     config = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 3})
     with _errors_explained(f"look up stack {name}", None):
-        session = boto3.session.Session()
+        # boto3 itself reads AWS_DEFAULT_REGION only.
+        session = boto3.session.Session(
+            profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None
+        )
         cloudformation = session.client("cloudformation", config=config)
         try:
             [described] = cloudformation.describe_stacks(StackName=name)["Stacks"]
@@ -208,8 +288,8 @@ def _deployed_stack(name: str) -> Stack:
             if "does not exist" in error.response["Error"]["Message"]:
                 raise CommandError(
                     f"There is no stack {name} in {session.region_name} in this account. Other names: "
-                    "`aws cloudformation list-stacks`; another region: AWS_REGION; another account: "
-                    "AWS_PROFILE."
+                    "`aws cloudformation list-stacks`; another region: --region; another account: "
+                    "--profile."
                 ) from None
             raise
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
@@ -227,10 +307,10 @@ def _errors_explained(task: str, endpoint_url: str | None) -> Iterator[None]:
     except (NoCredentialsError, PartialCredentialsError):
         raise CommandError(
             f"Can't {task}: there are no AWS credentials. Get some with `aws configure` or `aws sso login`, "
-            "or name a profile in AWS_PROFILE."
+            "or name a profile with --profile."
         ) from None
     except NoRegionError:
-        raise CommandError(f"Can't {task}: no region is chosen. Name one in AWS_REGION.") from None
+        raise CommandError(f"Can't {task}: no region is chosen. Name one with --region.") from None
     except (ConnectionError, HTTPClientError):
         if endpoint_url:
             raise CommandError(

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import IntEnum
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -22,7 +21,7 @@ import urllib3
 
 from bookings.envelope import valid_request_id
 from cli.output import CommandError, WrongCallError
-from cli.posting import REQUEST_ID_HEADER, why
+from cli.posting import REQUEST_ID_HEADER, connections, of_this_machine, why
 
 API_URL = "https://api.zoom.us/v2"
 OAUTH_URL = "https://zoom.us/oauth/token"
@@ -33,6 +32,7 @@ MAX_PAGES = 1000
 _TIMEOUT_SECONDS = 30.0
 _ATTEMPTS = 4
 _MAX_WAIT_SECONDS = 60.0
+_TRY_AGAIN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)})
 
 _SCOPE = "marketplace_app:read:admin"
 _SCOPES_NAMED = re.compile(r"scopes?:\s*\[([a-z0-9_:, ]{1,400})\]", re.IGNORECASE)
@@ -101,7 +101,6 @@ class ZoomLog:
         self._url = f"{api_url.rstrip('/')}/marketplace/apps/{quote(app_id, safe='')}/webhook_logs"
         self._oauth_url = oauth_url
         self._credentials = credentials
-        self._pool = urllib3.PoolManager()
         self._authorization: str | None = None
 
     def tries(self, logged: Logged, *, retry_num: int | None = None) -> Iterator[Try]:
@@ -182,51 +181,54 @@ class ZoomLog:
             CommandError: there is none within a few attempts. Nothing of the request is repeated in it.
         """
         headers = {"authorization": authorization, "accept": "application/json", "user-agent": "bookings"}
-        trouble = ""
-        for attempt in range(_ATTEMPTS):
-            wait = float(2**attempt)
-            try:
-                # A redirect is not followed: the token is for this host alone.
-                answer = self._pool.request(
-                    method, url, headers=headers, timeout=_TIMEOUT_SECONDS, retries=False
-                )
-            except urllib3.exceptions.HTTPError as error:
-                trouble = f"no answer, {why(error, _TIMEOUT_SECONDS)}"
-            else:
-                if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-                    trouble = "too many requests (429)"
-                    wait = max(wait, _wait_seconds(answer.headers.get("retry-after")))
-                    if wait > _MAX_WAIT_SECONDS:
-                        raise CommandError(
-                            f"{what} has had too many requests (429) and wants a pause of {wait:,.0f} s. "
-                            "Call this again after it."
-                        )
-                elif answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                    trouble = f"it answers {answer.status}"
-                else:
-                    return answer
-            if attempt + 1 < _ATTEMPTS:
-                _pause(wait)
+        retry = _Retry(
+            total=_ATTEMPTS - 1,
+            allowed_methods=None,  # any
+            status_forcelist=_TRY_AGAIN,
+            respect_retry_after_header=False,  # `sleep` does
+            raise_on_status=False,
+        )
+        try:
+            # A redirect is not followed: the token is for this host alone.
+            answer = connections(url).request(
+                method, url, headers=headers, timeout=_TIMEOUT_SECONDS, retries=retry, redirect=False
+            )
+        except urllib3.exceptions.HTTPError as error:
+            reason = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
+            trouble = f"no answer, {why(reason, _TIMEOUT_SECONDS)}"
+        else:
+            if answer.status not in _TRY_AGAIN:
+                return answer
+            busy = answer.status == HTTPStatus.TOO_MANY_REQUESTS
+            trouble = "too many requests (429)" if busy else f"it answers {answer.status}"
         raise CommandError(f"{what} does not work now, tried {_ATTEMPTS} times: {trouble}. Try again later.")
+
+
+class _Retry(urllib3.Retry):
+    """Waits 1, 2 and 4 s between the attempts, or after a 429 as long as Zoom asks."""
+
+    def sleep(self, response: urllib3.response.BaseHTTPResponse | None = None) -> None:
+        wait = 2.0 ** (len(self.history) - 1)
+        if response is not None and response.status == HTTPStatus.TOO_MANY_REQUESTS:
+            wait = max(wait, _wait_seconds(response.headers.get("retry-after")))
+        if wait > _MAX_WAIT_SECONDS:
+            raise CommandError(
+                f"Zoom has had too many requests (429) and wants a pause of {wait:,.0f} s. "
+                "Call this again after it."
+            )
+        _pause(wait)
 
 
 def _check(url: str) -> None:
     try:
         parts = urlsplit(url)
-        safe = parts.scheme == "https" or (parts.scheme == "http" and _of_this_machine(parts.hostname))
+        safe = parts.scheme == "https" or (parts.scheme == "http" and of_this_machine(parts.hostname))
         whole = safe and parts.hostname and parts.port != 0
         plain = not (parts.username or parts.password or parts.query or parts.fragment)
     except ValueError:
         whole = plain = False
     if not (whole and plain):
         raise WrongCallError("The URL of Zoom's API must be a whole one, and https unless of this machine.")
-
-
-def _of_this_machine(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 def _object_in(data: bytes) -> dict[str, Any] | None:
