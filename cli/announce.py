@@ -17,9 +17,9 @@ from bookings.domain.events import domain_event
 from bookings.envelope import Envelope
 from bookings.errors import RefusedByService
 from bookings.use_cases.ports import EventBus
-from cli.bookings_table import BookingsTable, erased
+from cli.bookings_table import BookingIds, BookingsTable, erased
 from cli.output import WrongCallError, console, print_json, printable, progress
-from cli.since import since_when
+from cli.since import TIMES, since_when
 from cli.stack import JsonOption, Stack, StackOptions, YesOption, command
 
 if TYPE_CHECKING:
@@ -54,18 +54,10 @@ class Announced:
 @command
 def announce(
     where: StackOptions,
-    booking_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="BOOKING_ID...", help="The bookings, as `show` lists them.")
-    ] = None,
+    booking_ids: BookingIds = None,
     everything: Annotated[bool, typer.Option("--all", help="Every booking in the table.")] = False,
     updated_since: Annotated[
-        str | None,
-        typer.Option(
-            "--updated-since",
-            metavar="TIME",
-            help="The bookings whose newest event at Zoom is of then or later: a span before now (2d, 12h, "
-            "90m), or a time (2026-11-20T09:00Z).",
-        ),
+        str | None, typer.Option(metavar="TIME", help=f"Bookings with an event of then or later: {TIMES}.")
     ] = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -85,26 +77,16 @@ def announce(
     table = BookingsTable(found)
     share = found.parameter("ShareAccessLinks") == "true"
     with progress("Reading bookings …"):
-        items = (
-            [_item_of_booking(table, each) for each in dict.fromkeys(booking_ids)]
-            if booking_ids
-            else table.items()
-        )
+        ids = dict.fromkeys(booking_ids or ())
+        items = [_item_of_booking(table, each) for each in ids] if ids else table.items()
         announcements = list(announcements_of(items, begin, share=share))
     if len(announcements) > 1:
         found.confirm(f"Announce {len(announcements)} bookings to every subscriber of", yes=yes)
     with progress(f"Announcing {_many(len(announcements))} …"):
         announced = publish(booking_bus(found), announcements)
     if as_json:
-        print_json(
-            {
-                "announced": announced.taken,
-                "not_announced": [
-                    {"booking_id": booking_id, "reason": reason}
-                    for booking_id, reason in announced.not_announced
-                ],
-            }
-        )
+        others = [{"booking_id": each, "reason": reason} for each, reason in announced.not_announced]
+        print_json({"announced": announced.taken, "not_announced": others})
     else:
         _show(announced)
     if announced.not_announced:

@@ -3,7 +3,9 @@
 import time
 from collections.abc import Iterator
 from itertools import batched
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from bookings.domain.booking import event_time_text
 from cli.output import CommandError
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
     Item = dict[str, AttributeValueTypeDef]
+
+BookingIds = Annotated[
+    list[str] | None, typer.Argument(metavar="BOOKING_ID...", help="The bookings, as `show` lists them.")
+]
 
 _BY_HOST = "by_host"
 _KEYS_A_READ = 100  # BatchGetItem's limit

@@ -5,7 +5,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -37,35 +36,23 @@ _EMAIL = "bookings-check@example.invalid"
 _pause = time.sleep
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One step of the check.
-
-    Attributes:
-        limit: seconds. None where only a time-out counts.
-        problem: None if it passed.
-    """
-
-    step: str
-    seconds: float
-    limit: float | None
-    problem: str | None
-
-
 class _Failed(Exception):
-    """A step failed, and the others would fail with it."""
+    """A step failed, and the later ones would fail with it."""
 
 
-@dataclass(slots=True)
 class _Check:
-    stack: Stack
-    shows: bool
-    secret: str = field(repr=False)
-    event_id: str = field(default_factory=lambda: CHECK_EVENT_ID_PREFIX + secrets.token_hex(8))
-    steps: list[Step] = field(default_factory=list)
+    def __init__(self, stack: Stack, *, shows: bool) -> None:
+        self._stack, self._shows, self._secret = stack, shows, stack.secret()
+        self._event_id = CHECK_EVENT_ID_PREFIX + secrets.token_hex(8)
+        self.steps: list[dict[str, Any]] = []
 
     @contextmanager
-    def step(self, name: str, limit: float | None = None) -> Iterator[None]:
+    def _step(self, name: str, limit: float | None = None) -> Iterator[None]:
+        """Times a step, and shows it.
+
+        Raises:
+            _Failed: the block raised a `CommandError`, or was slower than the limit.
+        """
         began, problem = time.monotonic(), None
         try:
             with progress(f"{name} …"):
@@ -74,42 +61,41 @@ class _Check:
             problem = str(error)
         seconds = round(time.monotonic() - began, 3)
         if problem is None and limit is not None and seconds > limit:
-            problem = f"Zoom waits {limit:g} s"
-        self.steps.append(Step(step=name, seconds=seconds, limit=limit, problem=problem))
-        if self.shows:
-            _show(self.steps[-1])
+            problem = "too slow for Zoom"
+        self.steps.append({"step": name, "seconds": seconds, "limit": limit, "problem": problem})
+        if self._shows:
+            said = Text("FAILED " if problem else "ok     ", style="bold red" if problem else "green")
+            said.append(f"{name}: {seconds:.3f} s{f' of {limit:g} s' if limit else ''}", style="default")
+            said.append(f"\n       {printable(problem)}" if problem else "", style="default")
+            console().print(said, soft_wrap=True)
         if problem:
             raise _Failed
 
     def run(self) -> None:
-        with self.step("challenge answered", _ZOOM_SECONDS):
-            self._challenge()
+        """Takes the steps, up to the first that fails."""
+        token = CHECK_EVENT_ID_PREFIX + secrets.token_hex(8)
+        with self._step("challenge answered", _ZOOM_SECONDS):
+            sent = self._post(URL_VALIDATION, {"plainToken": token})
+            _require(sent, HTTPStatus.OK)
+            answer = {"plainToken": token, "encryptedToken": hash_token(self._secret, token)}
+            if sent.as_dict()["body"] != answer:
+                raise CommandError("the answer is not the one that the stored secret gives")
         # A well-formed signature by another secret would count as SignatureMismatch. The second one of a day
         # rings its alarm. These two count as SignatureMalformed, which has no alarm.
-        with self.step("malformed signature refused", _ZOOM_SECONDS):
-            _require(self._post(self._booking(), signature_length=-1), HTTPStatus.UNAUTHORIZED)
-        with self.step("stale request refused", _ZOOM_SECONDS):
-            _require(self._post(self._booking(), age_seconds=86_400), HTTPStatus.UNAUTHORIZED)
-        pattern = {"source": [BOOKINGS + CHECK_SUFFIX], "detail": {"booking": {"event_id": [self.event_id]}}}
-        with temporary_rule(self.stack, json.dumps(pattern)) as rule:
+        with self._step("malformed signature refused", _ZOOM_SECONDS):
+            _require(self._post_booking(signature_length=-1), HTTPStatus.UNAUTHORIZED)
+        with self._step("stale request refused", _ZOOM_SECONDS):
+            _require(self._post_booking(age_seconds=86_400), HTTPStatus.UNAUTHORIZED)
+        pattern = {"source": [BOOKINGS + CHECK_SUFFIX], "detail": {"booking": {"event_id": [self._event_id]}}}
+        with temporary_rule(self._stack, json.dumps(pattern)) as rule:
             self._follow_booking(rule)
 
-    def _challenge(self) -> None:
-        token = CHECK_EVENT_ID_PREFIX + secrets.token_hex(8)
-        sent = self._post({"event": URL_VALIDATION, "event_ts": _now_ms(), "payload": {"plainToken": token}})
-        _require(sent, HTTPStatus.OK)
-        if sent.as_dict()["body"] != {"plainToken": token, "encryptedToken": hash_token(self.secret, token)}:
-            raise CommandError("the answer is not the one that the stored secret gives")
-
     def _follow_booking(self, rule: TemporaryRule) -> None:
-        probe = Envelope(
-            source=BOOKINGS + CHECK_SUFFIX,
-            detail_type="RuleProbe",
-            detail=json.dumps({"booking": {"event_id": self.event_id}}),
-        )
+        detail = json.dumps({"booking": {"event_id": self._event_id}})
+        probe = Envelope(BOOKINGS + CHECK_SUFFIX, "RuleProbe", detail)
 
         def probe_came() -> bool:
-            [error] = booking_bus(self.stack).publish_all([probe])
+            [error] = booking_bus(self._stack).publish_all([probe])
             if error:
                 raise CommandError(f"the bus takes no event: {error}")
             return bool(rule.receive(1))
@@ -117,37 +103,36 @@ class _Check:
         def event_came() -> bool:
             return any(event["detail-type"] == EventType.BOOKING_CREATED for event in rule.receive(1))
 
-        table, booking_id = BookingsTable(self.stack), booking_id_of(self.event_id, _EMAIL)
-        with self.step("temporary rule in effect"):
+        with self._step("temporary rule in effect"):
             _wait_until(probe_came, _RULE_SECONDS, "no event comes through a rule of the bus")
+        table, booking_id = BookingsTable(self._stack), booking_id_of(self._event_id, _EMAIL)
         try:
-            with self.step("test booking accepted", _ZOOM_SECONDS):
-                _require(self._post(self._booking()), HTTPStatus.OK)
-            with self.step("booking in the table"):
-                _wait_until(
-                    lambda: table.has(booking_id), _BOOKING_SECONDS, "it is not; see the handler's log"
-                )
-            with self.step("event on the bus"):
-                _wait_until(event_came, _BOOKING_SECONDS, "there is none; see the log of booking-events")
+            with self._step("test booking accepted", _ZOOM_SECONDS):
+                _require(self._post_booking(), HTTPStatus.OK)
+            with self._step("booking in the table"):
+                _wait_until(lambda: table.has(booking_id), _BOOKING_SECONDS, "it is not: see the log")
+            with self._step("event on the bus"):
+                _wait_until(event_came, _BOOKING_SECONDS, "there is none: see the log of booking-events")
         finally:
-            # Deleted, as an erasure would leave a tombstone of each check. A deletion is no event.
             with suppress(CommandError):
                 _wait_until(lambda: table.has(booking_id), _LATE_SECONDS, "")
+            # An erasure would leave a tombstone of each check. A deletion is no event.
             table.delete(booking_id)
 
-    def _post(self, body: dict[str, Any], **forged: Any) -> Sent:
-        return post(self.stack.webhook_url, json.dumps(body).encode(), self.secret, **forged)
-
-    def _booking(self) -> dict[str, Any]:
+    def _post_booking(self, **forged: Any) -> Sent:
         start = datetime.now(UTC) + timedelta(days=1)
         scheduled = {
-            "event_id": self.event_id,
+            "event_id": self._event_id,
             "summary": "Test booking of `bookings check`",
             "start_date_time": utc_text(start),
             "end_date_time": utc_text(start + timedelta(minutes=30)),
         }
         booked = {"invitee_email": _EMAIL, "scheduled_event": scheduled}
-        return {"event": CREATED, "event_ts": _now_ms(), "payload": {"object": booked}}
+        return self._post(CREATED, {"object": booked}, **forged)
+
+    def _post(self, event: str, payload: dict[str, Any], **forged: Any) -> Sent:
+        body = {"event": event, "event_ts": time.time_ns() // 1_000_000, "payload": payload}
+        return post(self._stack.webhook_url, json.dumps(body).encode(), self._secret, **forged)
 
 
 @command
@@ -161,15 +146,14 @@ def check(where: StackOptions, as_json: JsonOption = False) -> None:
     Exit code 0 if each step passed, 1 if one did not, 2 for a wrong call.
     """
     stack = where.find()
-    checked = _Check(stack, not as_json, stack.secret())
+    checked, passed = _Check(stack, shows=not as_json), False
     with suppress(_Failed):
         checked.run()
-    passed = not any(step.problem for step in checked.steps)
+        passed = True
     if as_json:
-        print_json({"stack": stack.name, "passed": passed, "steps": [asdict(step) for step in checked.steps]})
-    else:
-        said = "Everything works" if passed else "Not everything works"
-        console().print(Text(f"{said}: {stack.name}, {stack.webhook_url}"), soft_wrap=True)
+        print_json({"passed": passed, "webhook_url": stack.webhook_url, "steps": checked.steps})
+    elif passed:
+        console().print(Text(f"Everything works: {stack.name}, {stack.webhook_url}"), soft_wrap=True)
     if not passed:
         raise typer.Exit(1)
 
@@ -185,16 +169,3 @@ def _wait_until(done: Callable[[], bool], seconds: float, problem: str) -> None:
 def _require(sent: Sent, status: HTTPStatus) -> None:
     if sent.status != status:
         raise CommandError(f"the answer is {sent.status}, not {status.value}")
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _show(step: Step) -> None:
-    said = Text("FAILED " if step.problem else "ok     ", style="bold red" if step.problem else "green")
-    limit = f", Zoom waits {step.limit:g} s" if step.limit else ""
-    said.append(f"{step.step}: {step.seconds:.3f} s{limit}", style="default")
-    if step.problem:
-        said.append(f"\n       {printable(step.problem)}", style="default")
-    console().print(said, soft_wrap=True)

@@ -21,9 +21,9 @@ def _redrive(stack: Stack) -> Action:
     sqs, bus = stack.sqs(), booking_bus(stack)
 
     def redrive(message: Message) -> tuple[Outcome, str]:
-        if message.waiting.queue == "events":
+        if message.queue == "events":
             return publish(message)
-        url = stack.output(f"Booking{message.waiting.queue.title()}QueueUrl")
+        url = stack.output(f"Booking{message.queue.title()}QueueUrl")
         with stack.errors_explained("send a message to its handler"):
             sqs.send_message(QueueUrl=url, MessageBody=message.sqs["Body"])
         return Outcome.ACCEPTED, "sent to its handler"

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from bookings.aws.table import build_tombstone, parse_item
 from bookings.domain.booking import Tombstone, booking_id_of, event_time_text
-from cli.bookings_table import BookingsTable
-from cli.messages import QUEUES, Message, WaitingMessages
+from cli.bookings_table import BookingIds, BookingsTable
+from cli.messages import QUEUES, Message, waiting_messages
 from cli.output import CommandError, WrongCallError, console, print_json, progress
 from cli.stack import JsonOption, Stack, StackOptions, YesOption, command
 
@@ -23,16 +23,10 @@ _ATTEMPTS = 5  # each lost one means that a delivery was recorded in between
 @command
 def erase(
     where: StackOptions,
-    booking_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="BOOKING_ID...", help="The bookings, as `show` lists them.")
-    ] = None,
+    booking_ids: BookingIds = None,
     invitee: Annotated[
         str | None,
-        typer.Option(
-            "--invitee",
-            metavar="EMAIL",
-            help="Every booking of this invitee. - reads the address from standard input, unseen by others.",
-        ),
+        typer.Option(metavar="EMAIL", help="All of this invitee; - reads the address from standard input."),
     ] = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -48,14 +42,16 @@ def erase(
     if bool(booking_ids) == (invitee is not None):
         raise WrongCallError("Say which: BOOKING_ID... or --invitee EMAIL.")
     stack = where.find()
-    stack.confirm(
-        f"Erase {', '.join(booking_ids or ()) or 'every booking of the invitee'} for good in", yes=yes
-    )
+    which = "the invitee" if invitee else ", ".join(booking_ids or ())
+    stack.confirm(f"Erase {which} for good in", yes=yes)
     email = sys.stdin.readline() if invitee == "-" else invitee
     if email is not None and "@" not in email:
         raise WrongCallError("--invitee must be an e-mail address, or - to read one from standard input.")
-    with progress("Reading bookings …"):
-        ids = booking_ids or [each for each in BookingsTable(stack).booking_ids() if _is_of(each, email)]
+    ids = booking_ids or []
+    with progress("Reading bookings …") as reading:
+        for number, each in enumerate(BookingsTable(stack).booking_ids() if email else (), 1):
+            reading.update(f"{number} bookings read …")
+            ids += [each] if _is_of(each, email) else []
     erased, problems = [], []
     for booking_id in dict.fromkeys(ids):
         try:
@@ -64,21 +60,19 @@ def erase(
         except CommandError as error:
             problems.append(str(error))
     deleted = []
-    for queue in QUEUES:
-        with progress(f"Reading {queue} …"), WaitingMessages(stack, queue) as messages:
-            for message in messages.read():
-                if _concerns(message, ids, email):
-                    messages.delete(message.message_id)
-                    deleted.append({"queue": queue, "message_id": message.message_id})
+    with waiting_messages(stack, QUEUES) as messages:
+        for message in messages:
+            if _concerns(message, ids, email):
+                message.delete()
+                deleted.append({"queue": message.queue, "message_id": message.sqs["MessageId"]})
     if as_json:
         print_json({"bookings": erased, "messages": deleted})
     else:
-        lines = [
-            f"Erased {each['booking_id']}: deliveries up to {each['erased_at']} are dropped."
-            for each in erased
-        ]
-        lines += [f"Deleted message {each['message_id']} of {each['queue']}." for each in deleted]
-        console().print(Text("\n".join(lines)), soft_wrap=True)
+        text = "Erased {booking_id}: deliveries up to {erased_at} are dropped from now on."
+        lines = [text.format(**each) for each in erased]
+        lines += ["Deleted message {message_id} of {queue}.".format(**each) for each in deleted]
+        for line in lines:
+            console().print(Text(line), soft_wrap=True)
     if not (erased or deleted or problems):
         problems = [f"There is nothing of this invitee in {stack.name}."]
     if problems:

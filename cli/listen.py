@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from cli.output import WrongCallError, console, printable
+from cli.output import WrongCallError, console, object_in, printable
 from cli.show import invitee_name
 from cli.stack import StackOptions, command
 from cli.temporary_rule import temporary_rule
@@ -32,11 +32,7 @@ def listen(
 
     Exit code 0 after Ctrl-C, 1 if the events can't be read, 2 for a wrong call.
     """
-    try:
-        valid = isinstance(json.loads(pattern), dict)
-    except ValueError:
-        valid = False
-    if not valid:
+    if object_in(pattern) is None:
         raise WrongCallError("""--pattern must be a JSON object, such as '{"source": ["bookings"]}'.""")
     stack = where.find()
     with suppress(KeyboardInterrupt), temporary_rule(stack, pattern) as rule:

@@ -3,11 +3,12 @@
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
@@ -16,8 +17,8 @@ from bookings.clock import utc_text
 from bookings.domain.booking import booking_id_of
 from bookings.limits import SQS_BATCH_ENTRIES
 from bookings.zoom.delivery import event_id_of
-from cli.output import CommandError, WrongCallError, console, print_json, printable, progress
-from cli.posting import ONLY_IN_QUARANTINE, Outcome
+from cli.output import CommandError, WrongCallError, console, object_in, print_json, printable, progress
+from cli.posting import Outcome, exit_code_of
 from cli.stack import JsonOption, Stack, StackOptions, YesOption, command
 
 if TYPE_CHECKING:
@@ -36,61 +37,14 @@ _HIDDEN_SECONDS = 30  # a killed command leaves messages hidden for so long
 _pause = time.sleep
 
 
-class WaitingMessages:
-    """A queue that is read within a `with` block. At its end messages that are left are visible again."""
-
-    def __init__(self, stack: Stack, queue: str) -> None:
-        self._stack, self.queue, self._client = stack, queue, stack.sqs()
-        self._url = stack.output(QUEUES[queue])
-        self._handles: dict[str, str] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._stack.errors_explained(f"make the messages of {self.queue} visible again"):
-            for handle in self._handles.values():
-                self._client.change_message_visibility(
-                    QueueUrl=self._url, ReceiptHandle=handle, VisibilityTimeout=0
-                )
-
-    def read(self, limit: float = float("inf")) -> "Iterator[Message]":
-        """Yields each message once, and hides it from other readers."""
-        seen: set[str] = set()
-        while len(seen) < limit:
-            with self._stack.errors_explained(f"receive the messages of {self.queue}"):
-                received = self._client.receive_message(
-                    QueueUrl=self._url,
-                    MaxNumberOfMessages=int(min(SQS_BATCH_ENTRIES, limit - len(seen))),
-                    WaitTimeSeconds=1,  # asks all of SQS's servers; without it some messages are missed
-                    VisibilityTimeout=_HIDDEN_SECONDS,
-                    AttributeNames=["All"],
-                    MessageAttributeNames=["All"],
-                ).get("Messages", [])
-            self._handles |= {each["MessageId"]: each["ReceiptHandle"] for each in received}
-            new = [each for each in received if each["MessageId"] not in seen]
-            if not new:
-                return
-            seen |= {each["MessageId"] for each in new}
-            yield from (Message(self, each, json_object(each["Body"])) for each in new)
-
-    def delete(self, message_id: str) -> None:
-        handle = self._handles.pop(message_id)
-        with self._stack.errors_explained(f"delete a message of {self.queue}"):
-            self._client.delete_message(QueueUrl=self._url, ReceiptHandle=handle)
-
-
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message, and its content if that is a JSON object."""
+    """A message, its content if that is a JSON object, and what deletes it."""
 
-    waiting: WaitingMessages
+    queue: str
     sqs: "MessageTypeDef" = field(repr=False)
     content: dict[str, Any] = field(repr=False)
-
-    @property
-    def message_id(self) -> str:
-        return self.sqs["MessageId"]
+    delete: Callable[[], None] = field(repr=False)
 
     @property
     def delivery(self) -> bytes | None:
@@ -105,12 +59,11 @@ class Message:
     @property
     def booking_id(self) -> str | None:
         """The booking it is about. A delivery without event id or e-mail has the key of the empty one."""
-        body = json_object(self.delivery or b"")
+        body = object_in(self.delivery or b"")
         match body:
-            case {"payload": {"object": {"invitee_email": str(email)}}}:
-                return booking_id_of(event_id_of(body) or "", email)
-            case {"payload": _}:
-                return booking_id_of(event_id_of(body) or "", None)
+            case {"payload": {"object": {**booked}}}:
+                email = booked.get("invitee_email")
+                return booking_id_of(event_id_of(body or {}) or "", email if isinstance(email, str) else None)
         return self.content.get("booking_id")
 
     @property
@@ -128,19 +81,71 @@ class Message:
         """Returns why it waits, without personal data unless it is wanted whole."""
         system, body = self.sqs["Attributes"], self.delivery
         known = {
-            "queue": self.waiting.queue,
-            "message_id": self.message_id,
+            "queue": self.queue,
+            "message_id": self.sqs["MessageId"],
             "booking_id": self.booking_id,
             "reason": self.reason,
             "errors": self.content.get("errors", []),
             "sent_at": utc_text(datetime.fromtimestamp(int(system["SentTimestamp"]) / 1000, UTC)),
             "receives": int(system["ApproximateReceiveCount"]),
         }
-        if whole and body is not None:
-            known["delivery"] = json_object(body) or body.decode(errors="replace")
-        elif whole:
-            known["content"] = self.content or self.sqs["Body"]
-        return known
+        content = self.content if body is None else object_in(body) or body.decode(errors="replace")
+        return known | ({"content": content or self.sqs["Body"]} if whole else {})
+
+
+@contextmanager
+def waiting_messages(
+    stack: Stack, queues: Iterable[str], ids: Collection[str] = (), limit: float = float("inf")
+) -> Iterator[list[Message]]:
+    """Yields the messages of some queues, hidden from other readers. At the end those left are visible again.
+
+    Args:
+        ids: the messages that are wanted, all if empty.
+        limit: reads so many of each queue.
+
+    Raises:
+        CommandError: at the end, if some of the ids were not found.
+    """
+    sqs = stack.sqs()
+    handles: dict[str, dict[str, str]] = {}
+    found: list[Message] = []
+
+    def delete(message_id: str) -> None:
+        with stack.errors_explained("delete a message"):
+            sqs.delete_message(**handles.pop(message_id))
+
+    try:
+        for queue in queues:
+            url, seen = stack.output(QUEUES[queue]), 0
+            while seen < limit:
+                with progress(f"Reading {queue} …"), stack.errors_explained(f"read the messages of {queue}"):
+                    received = sqs.receive_message(
+                        QueueUrl=url,
+                        MaxNumberOfMessages=int(min(SQS_BATCH_ENTRIES, limit - seen)),
+                        WaitTimeSeconds=1,  # asks all of SQS's servers; without it some messages are missed
+                        VisibilityTimeout=_HIDDEN_SECONDS,
+                        AttributeNames=["All"],
+                        MessageAttributeNames=["All"],
+                    ).get("Messages", [])
+                new = [each for each in received if each["MessageId"] not in handles]
+                for each in received:
+                    handles[each["MessageId"]] = {"QueueUrl": url, "ReceiptHandle": each["ReceiptHandle"]}
+                if not new:
+                    break
+                seen += len(new)
+                found += [
+                    Message(queue, each, object_in(each["Body"]) or {}, partial(delete, each["MessageId"]))
+                    for each in new
+                    if not ids or each["MessageId"] in ids
+                ]
+        yield found
+    finally:
+        with stack.errors_explained("make messages visible again"):
+            for handle in handles.values():
+                sqs.change_message_visibility(**handle, VisibilityTimeout=0)
+    if missing := set(ids).difference(each.sqs["MessageId"] for each in found):
+        listed = ", ".join(sorted(missing))
+        raise CommandError(f"Not among the first {limit} messages: {listed}. See `list`, or raise --limit.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,8 +155,7 @@ class ReadOptions(StackOptions):
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[ID]...",
-            help="Messages, as `list` shows them; of DLQs also created, canceled or events.",
+            metavar="ID...", help="As `list` shows them; of DLQs also created, canceled or events."
         ),
     ] = None
     limit: Annotated[int, typer.Option(min=1, help="Read at most so many messages of a queue.")] = 100
@@ -166,13 +170,6 @@ class ActOptions(ReadOptions):
     per_second: Annotated[float, typer.Option(min=0.1, help="Act on at most so many a second.")] = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DropOptions(ActOptions):
-    """The options that select messages to delete."""
-
-    yes: YesOption = False
-
-
 Action = Callable[[Message], tuple[Outcome, str]]
 """Returns the outcome, and a text that says it. An accepted or quarantined message is deleted."""
 
@@ -183,6 +180,30 @@ def message_commands(
     """Returns the commands `list`, `show`, `drop`, and the verb that sends messages again."""
     app = typer.Typer(help=help_text, no_args_is_help=True, pretty_exceptions_enable=False)
 
+    def selected(stack: Stack, options: ReadOptions) -> AbstractContextManager[list[Message]]:
+        names = options.names or []
+        chosen = [each for each in queues if each in names] or queues
+        return waiting_messages(stack, chosen, set(names).difference(queues), options.limit)
+
+    def act(stack: Stack, options: ActOptions, action: Action) -> None:
+        if bool(set(options.names or ()).difference(queues)) == options.everything:
+            raise WrongCallError("Say which: ID... or --all.")
+        reports: list[dict[str, str]] = []
+        # All are read before the first action: a replayed delivery may come into quarantine again.
+        with selected(stack, options) as messages:
+            for message in messages:
+                with progress(f"{len(reports) + 1} of {len(messages)} …"):
+                    outcome, detail = action(message)
+                    if outcome in (Outcome.ACCEPTED, Outcome.QUARANTINED):
+                        message.delete()
+                    _pause(1 / options.per_second)
+                reports.append({"message_id": message.sqs["MessageId"], "outcome": outcome, "detail": detail})
+                if not options.as_json:
+                    console().print(Text(printable(f"{message.sqs['MessageId']}: {detail}")), soft_wrap=True)
+            if options.as_json:
+                print_json(reports)
+        raise typer.Exit(exit_code_of(report["outcome"] for report in reports))
+
     @app.command("list")
     @command
     def list_messages(options: ReadOptions) -> None:
@@ -190,21 +211,17 @@ def message_commands(
 
         Exit code 0 if they could be read, 1 if not, 2 for a wrong call.
         """
-        with _selected(options.find(), options, queues) as messages:
+        with selected(options.find(), options) as messages:
             found = [message.as_dict(whole=False) for message in messages]
-            if options.as_json:
-                print_json(found)
-                return
-            for each in found:
-                head = f"{each['message_id']} in {each['queue']} since {each['sent_at']}, "
-                lines = [
-                    f"{head}received {each['receives']} times",
-                    each["reason"],
-                    *(f"{error['field']} {error['message']}" for error in each["errors"]),
-                    f"booking {each['booking_id'] or 'unknown'}",
-                ]
-                console().print(Text(printable("\n  ".join(lines))), soft_wrap=True)
-            console().print(f"Messages: {len(found)}. Each was hidden from other readers for a moment.")
+        if options.as_json:
+            print_json(found)
+            return
+        for each in found:
+            errors = "".join(f"\n  {error['field']} {error['message']}" for error in each["errors"])
+            head = "{message_id} in {queue} since {sent_at}, received {receives} x\n  {reason}".format(**each)
+            booking = f"\n  booking {each['booking_id'] or 'unknown'}"
+            console().print(Text(printable(head + errors + booking)), soft_wrap=True)
+        console().print(f"Messages: {len(found)}. Each was hidden from other readers for a moment.")
 
     @app.command()
     @command
@@ -213,83 +230,24 @@ def message_commands(
 
         Exit code 0 if they are there, 1 if not, 2 for a wrong call.
         """
-        with _selected(options.find(), options, queues) as messages:
+        with selected(options.find(), options) as messages:
             print_json([message.as_dict(whole=True) for message in messages])
 
     @app.command(verb, help=verb_help)
     @command
     def send_again(options: ActOptions) -> None:
         stack = options.find()
-        _act(stack, options, queues, action_of(stack))
+        act(stack, options, action_of(stack))
 
     @app.command()
     @command
-    def drop(options: DropOptions) -> None:
+    def drop(options: ActOptions, yes: YesOption = False) -> None:
         """Delete messages for good.
 
         Exit code 0 if all were deleted, 1 if not, 2 for a wrong call.
         """
         stack = options.find()
-        stack.confirm(
-            f"Delete {' '.join(options.names or ['all'])} ({', '.join(queues)}) in", yes=options.yes
-        )
-        _act(stack, options, queues, lambda _: (Outcome.ACCEPTED, "deleted"))
+        stack.confirm(f"Delete {' '.join(options.names or ['all'])} ({', '.join(queues)}) in", yes=yes)
+        act(stack, options, lambda _: (Outcome.ACCEPTED, "deleted"))
 
     return app
-
-
-@contextmanager
-def _selected(stack: Stack, options: ReadOptions, queues: Sequence[str]) -> Iterator[list[Message]]:
-    """Yields the messages that the options name. At the end those that are left are visible again.
-
-    Raises:
-        CommandError: at the end, if some were not found.
-    """
-    names = set(options.names or ())
-    ids = names.difference(queues)
-    found: list[Message] = []
-    with ExitStack() as at_end:
-        for queue in [each for each in queues if each in names] or queues:
-            waiting = at_end.enter_context(WaitingMessages(stack, queue))
-            with progress(f"Reading {queue} …"):
-                found += [each for each in waiting.read(options.limit) if not ids or each.message_id in ids]
-        yield found
-    if missing := ids.difference(each.message_id for each in found):
-        raise CommandError(
-            f"Not among the first {options.limit} messages: {', '.join(sorted(missing))}. See `list`, or raise "
-            "--limit."
-        )
-
-
-def _act(stack: Stack, options: ActOptions, queues: Sequence[str], action: Action) -> None:
-    """Acts on the messages that the options name, deletes what is taken, and prints each outcome."""
-    if bool(set(options.names or ()).difference(queues)) == options.everything:
-        raise WrongCallError("Say which: ID... or --all.")
-    reports: list[dict[str, str]] = []
-    # All are read before the first action: a replayed delivery may come into quarantine again.
-    with _selected(stack, options, queues) as messages:
-        for message in messages:
-            with progress(f"{len(reports) + 1} of {len(messages)} …"):
-                outcome, detail = action(message)
-                if outcome in (Outcome.ACCEPTED, Outcome.QUARANTINED):
-                    message.waiting.delete(message.message_id)
-                _pause(1 / options.per_second)
-            reports.append({"message_id": message.message_id, "outcome": outcome, "detail": detail})
-            if not options.as_json:
-                console().print(Text(printable(f"{message.message_id}: {detail}")), soft_wrap=True)
-        if options.as_json:
-            print_json(reports)
-    outcomes = {report["outcome"] for report in reports}
-    if outcomes & {Outcome.REFUSED, Outcome.NO_ANSWER}:
-        raise typer.Exit(1)
-    if Outcome.QUARANTINED in outcomes:
-        raise typer.Exit(ONLY_IN_QUARANTINE)
-
-
-def json_object(text: str | bytes) -> dict[str, Any]:
-    """Returns the object in a text, an empty one if there is none."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}

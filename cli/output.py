@@ -7,11 +7,13 @@ or as markup.
 import json
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import typer
 from rich.console import Console
+from rich.status import Status
 from rich.text import Text
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -47,14 +49,9 @@ def console() -> Console:
     return Console(highlight=False)
 
 
-@contextmanager
-def progress(text: str) -> Iterator[Callable[[str], None]]:
-    """Shows a line on the error stream while the block runs, if that is a terminal. Print nothing meanwhile.
-
-    Yields a function that changes the line.
-    """
-    with Console(stderr=True, highlight=False).status(Text(text)) as status:
-        yield lambda changed: status.update(Text(changed))
+def progress(text: str) -> Status:
+    """Shows a line while a block runs, on the error stream if that is a terminal. Print nothing in it."""
+    return Console(stderr=True, highlight=False).status(Text(text))
 
 
 def at_terminal() -> bool:
@@ -65,6 +62,15 @@ def at_terminal() -> bool:
 def print_json(value: object) -> None:
     """Prints JSON in ASCII, which no terminal and no locale can misread."""
     typer.echo(json.dumps(value, indent=2))
+
+
+def object_in(data: str | bytes) -> dict[str, Any] | None:
+    """Returns the JSON object in a text, None if there is none."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def printable(text: str) -> str:

@@ -3,7 +3,8 @@
 import json
 import time
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -18,9 +19,6 @@ from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from cli.output import CommandError
 
 REQUEST_ID_HEADER = "x-zm-request-id"
-
-ONLY_IN_QUARANTINE = 3
-"""Exit code: nothing is lost, and some of it waits in quarantine for a person."""
 
 _TIMEOUT_SECONDS = 10.0  # Zoom itself gives up after 3
 
@@ -64,15 +62,7 @@ class Sent:
             body = json.loads(self.body) if self.body else None
         except ValueError:
             body = self.body
-        return {
-            "url": self.url,
-            "request_id": self.request_id,
-            "status": self.status,
-            "reason": self.reason,
-            "content_type": self.content_type,
-            "body": body,
-            "elapsed_ms": self.elapsed_ms,
-        }
+        return asdict(self) | {"body": body}
 
 
 def post(
@@ -119,6 +109,12 @@ def post(
         body=answer.data.decode(errors="replace"),
         elapsed_ms=round((time.monotonic() - started) * 1000),
     )
+
+
+def exit_code_of(outcomes: Iterable[object]) -> int:
+    """Returns 0 if all were accepted, 1 if some were not taken, 3 if some are only in quarantine."""
+    found = set(outcomes)
+    return 1 if found & {Outcome.REFUSED, Outcome.NO_ANSWER} else 3 if Outcome.QUARANTINED in found else 0
 
 
 def connections(url: str) -> urllib3.PoolManager:

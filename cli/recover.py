@@ -1,4 +1,4 @@
-"""`bookings recover`: feeds through the door what Zoom tried to deliver in vain; if asked, the rest too."""
+"""`bookings recover`: posts again the deliveries that failed at Zoom, or all of them."""
 
 import hashlib
 import os
@@ -15,14 +15,13 @@ from bookings.domain.booking import event_time_text
 from bookings.zoom.delivery import NoEventId, event_time_of, identify
 from bookings.zoom.events import SCHEDULER_PREFIX, InvalidEvent, UnknownEvent
 from cli.output import CommandError, WrongCallError, console, print_json, printable, progress
-from cli.posting import ONLY_IN_QUARANTINE, Outcome, post
-from cli.since import since_when
+from cli.posting import Outcome, exit_code_of, post
+from cli.since import TIMES, since_when
 from cli.stack import JsonOption, StackOptions, command
-from cli.zoom_log import API_URL, OAUTH_URL, Credentials, Logged, Try, ZoomLog
+from cli.zoom_log import API_URL, OAUTH_URL, Logged, Try, ZoomLog
 
 _RETRIES = (1, 2, 3)
 _END_OF_TIME_MS = 253_402_300_800_000  # the year 10000, which no date here can say
-
 
 _SAID = {
     Outcome.ACCEPTED: ("accepted", "green"),
@@ -68,26 +67,13 @@ class Delivery:
 def recover(
     where: StackOptions,
     since: Annotated[
-        str,
-        typer.Option(
-            "--since",
-            metavar="TIME",
-            help="Only events of then or later: a span before now (7d, 12h, 90m), or a time "
-            "(2026-11-20T09:00Z). Zoom's log keeps 7 days.",
-        ),
+        str, typer.Option(metavar="TIME", help=f"Only events of then or later: {TIMES}. Zoom keeps 7 days.")
     ] = "7d",
     app_id: Annotated[
-        str,
-        typer.Option(
-            "--app-id", metavar="ID", envvar="ZOOM_APP_ID", help="The Zoom app that has the subscription."
-        ),
+        str, typer.Option(metavar="ID", envvar="ZOOM_APP_ID", help="The Zoom app that has the subscription.")
     ] = "",
     delivered: Annotated[
-        bool,
-        typer.Option(
-            "--delivered",
-            help="Also what Zoom delivered well, for what was lost after it had been answered 200.",
-        ),
+        bool, typer.Option("--delivered", help="Also what Zoom delivered well but was lost after a 200.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only list them; no stack is needed, and nothing is sent.")
@@ -122,11 +108,7 @@ def recover(
         print_json({"deliveries": reports, "unreadable": unreadable})
     else:
         _show_sum(reports, unreadable, delivered=delivered, dry_run=dry_run)
-    outcomes = {report.get("outcome") for report in reports}
-    if unreadable or outcomes & {Outcome.REFUSED, Outcome.NO_ANSWER}:
-        raise typer.Exit(1)
-    if Outcome.QUARANTINED in outcomes:
-        raise typer.Exit(ONLY_IN_QUARANTINE)
+    raise typer.Exit(1 if unreadable else exit_code_of(report.get("outcome") for report in reports))
 
 
 def _log(app_id: str) -> ZoomLog:
@@ -139,11 +121,8 @@ def _log(app_id: str) -> ZoomLog:
         raise WrongCallError(f"Zoom's delivery log can't be read without {', '.join(absent)}.")
     return ZoomLog(
         app_id=app_id.strip(),
-        credentials=Credentials(
-            account_id=given["ZOOM_ACCOUNT_ID"],
-            client_id=given["ZOOM_CLIENT_ID"],
-            client_secret=given["ZOOM_CLIENT_SECRET"],
-        ),
+        account_id=given["ZOOM_ACCOUNT_ID"],
+        login=f"{given['ZOOM_CLIENT_ID']}:{given['ZOOM_CLIENT_SECRET']}",
         # Another Zoom, such as Zoom for Government, or one that a test stands for.
         api_url=os.environ.get("ZOOM_API_URL") or API_URL,
         oauth_url=os.environ.get("ZOOM_OAUTH_URL") or OAUTH_URL,
@@ -275,12 +254,8 @@ def _show_sum(reports: list[dict[str, Any]], unreadable: int, *, delivered: bool
     else:
         counts = {each: sum(report["outcome"] is each for report in reports) for each in Outcome}
         not_taken = counts[Outcome.REFUSED] + counts[Outcome.NO_ANSWER]
-        out.print(
-            Text(
-                f"Found {found}: {counts[Outcome.ACCEPTED]} accepted, "
-                f"{counts[Outcome.QUARANTINED]} in quarantine, {not_taken} not taken."
-            )
-        )
+        taken = f"{counts[Outcome.ACCEPTED]} accepted, {counts[Outcome.QUARANTINED]} in quarantine"
+        out.print(Text(f"Found {found}: {taken}, {not_taken} not taken."))
         if not_taken:
             out.print(Text("What was not taken stays in Zoom's log for 7 days: call this again."))
         if any(report["answer"] == HTTPStatus.UNAUTHORIZED for report in reports):

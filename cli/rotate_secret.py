@@ -21,23 +21,19 @@ def rotate_secret(
         typer.Argument(metavar="[-]", help="- reads the token from standard input; else it is asked for."),
     ] = None,
     leaked: Annotated[
-        bool,
-        typer.Option("--leaked", help="The old token leaked: end it within 15 minutes, not after a day."),
+        bool, typer.Option("--leaked", help="The old token leaked: it ends within 15 minutes.")
     ] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Store a new Zoom secret token. The old one stays valid for 24 hours.
 
-    The token is asked for without an echo, or read from standard input. It is never an argument, which other
-    users of the machine could see.
+    The token is asked for without an echo, or read from standard input.
 
     Exit code 0 if it is stored or was already, 1 if not, 2 for a wrong call.
     """
     if source not in (None, "-"):
-        raise WrongCallError(
-            "The token is no argument, as others may see it: say - and pipe it, or say nothing."
-        )
+        raise WrongCallError("Others could see a token in the command. Pipe it in, or say nothing.")
     stack = where.find()
     stack.confirm("Store a new Zoom secret token in", yes=yes)
     asked = source is None and at_terminal()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -10,7 +9,7 @@ import typer
 from rich.json import JSON
 from rich.text import Text
 
-from cli.output import WrongCallError, console, print_json, printable
+from cli.output import WrongCallError, at_terminal, console, print_json, printable
 from cli.posting import Sent, post
 from cli.stack import JsonOption, StackOptions, command
 
@@ -22,20 +21,14 @@ def send(
     where: StackOptions,
     file: Annotated[
         typer.FileBinaryRead,
-        typer.Argument(
-            metavar="FILE", help="The body to send, byte for byte; - reads it from standard input."
-        ),
+        typer.Argument(metavar="FILE", help="The body, byte for byte; - reads it from standard input."),
     ],
-    url: Annotated[
-        str | None, typer.Option("--url", help="Where to post it, such as the output WebhookUrl.")
-    ] = None,
+    url: Annotated[str | None, typer.Option(help="Where to post it, such as the output WebhookUrl.")] = None,
     secret: Annotated[
         str | None,
         typer.Option(
-            "--secret",
-            help="The Zoom secret token to sign with. Better not said here, where others may see it: by "
-            f"default it is the stack's own, with --url the one in "
-            f"{ENVIRONMENT_VARIABLE}, else it is asked for.",
+            help="The token to sign with; others may see it here. By default it is the stack's own, or with "
+            f"--url that of {ENVIRONMENT_VARIABLE}, else it is asked for."
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -76,13 +69,9 @@ def _asked_secret() -> str:
     given = os.environ.get(ENVIRONMENT_VARIABLE)
     if given:
         return given
-    if not _at_terminal():
+    if not at_terminal():
         raise WrongCallError(f"There is no secret to sign with: set {ENVIRONMENT_VARIABLE}, or say --secret.")
     return str(typer.prompt("Zoom secret token", hide_input=True, err=True))
-
-
-def _at_terminal() -> bool:
-    return sys.stdin.isatty()
 
 
 def _show(sent: Sent, posted: bytes) -> None:

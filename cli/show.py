@@ -38,12 +38,7 @@ def show(
         typer.Argument(metavar="BOOKING_ID", help="One booking, in full; without it all, one a line."),
     ] = None,
     host: Annotated[
-        str | None,
-        typer.Option(
-            "--host",
-            metavar="USER_ID",
-            help="Only the bookings of this Zoom user, of those with a start time.",
-        ),
+        str | None, typer.Option(metavar="USER_ID", help="Those of this Zoom user that have a start time.")
     ] = None,
     events: Annotated[
         bool, typer.Option("--events", help="Also the deliveries of Zoom that the booking was made from.")

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from cli.output import WrongCallError
 
+TIMES = "a span before now, 7d, 12h or 90m before now, or a time, 2026-11-20T09:00Z"
+
 _SPAN = re.compile(r"([0-9]{1,5})([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
@@ -21,6 +23,4 @@ def since_when(option: str, text: str) -> datetime:
         moment = datetime.fromisoformat(text)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise WrongCallError(
-            f"{option} is a span before now, 7d, 12h or 90m, or a time, 2026-11-20T09:00Z."
-        ) from None
+        raise WrongCallError(f"{option} is {TIMES}.") from None

@@ -4,7 +4,7 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
@@ -78,22 +78,14 @@ class Stack:
         return self.output("WebhookUrl")
 
     def output(self, name: str) -> str:
-        """Returns a stack output.
-
-        Raises:
-            CommandError: there is none of this name.
-        """
+        """Returns a stack output, or raises a `CommandError` if there is none of this name."""
         try:
             return self.outputs[name]
         except KeyError:
             raise CommandError(f"{self.name} has no output {name}; is it a stack of this template?") from None
 
     def parameter(self, name: str) -> str:
-        """Returns the value that a parameter of the template has in this stack.
-
-        Raises:
-            CommandError: there is none of this name, or it can't be read.
-        """
+        """Returns the value of a parameter, or raises a `CommandError` if there is none of this name."""
         with self.errors_explained(f"read the parameter {name}"):
             client = self.session.client("cloudformation", endpoint_url=self.endpoint_url, config=self.config)
             [described] = client.describe_stacks(StackName=self.cloudformation_name)["Stacks"]
@@ -103,11 +95,7 @@ class Stack:
         raise CommandError(f"{self.name} has no parameter {name}; is it a stack of this template?")
 
     def secret(self) -> str:
-        """Returns the Zoom secret token that the stack verifies with.
-
-        Raises:
-            CommandError: it can't be read, or is no token.
-        """
+        """Returns the Zoom secret token, or raises a `CommandError` if it can't be read or is no token."""
         with self.errors_explained("read the Zoom secret token"):
             stored = self.secrets_manager().get_secret_value(SecretId=self.output("ZoomSecretArn"))
         token = stored["SecretString"].strip()
@@ -144,15 +132,9 @@ class Stack:
             place += f" (account {account}, {self.session.region_name})"
         typer.confirm(f"{task} {place}?", abort=True, err=True)
 
-    @contextmanager
-    def errors_explained(self, task: str) -> Iterator[None]:
-        """Turns what AWS says into what to do about it.
-
-        Raises:
-            CommandError: instead of any of botocore's errors.
-        """
-        with _errors_explained(f"{task} of {self.name}", self.endpoint_url):
-            yield
+    def errors_explained(self, task: str) -> AbstractContextManager[None]:
+        """Turns each of botocore's errors into a `CommandError` that says what to do about it."""
+        return _errors_explained(f"{task} of {self.name}", self.endpoint_url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,19 +142,13 @@ class StackOptions:
     """The options that choose a stack. Every command takes them."""
 
     local: Annotated[bool, typer.Option("--local", help="Work on the local stack (make run).")] = False
-    stack: Annotated[
-        str | None,
-        typer.Option("--stack", metavar="NAME", help="Work on the deployed CloudFormation stack NAME."),
-    ] = None
-    region: Annotated[
-        str | None, typer.Option("--region", metavar="REGION", help="Its region; else that of AWS_REGION.")
-    ] = None
-    profile: Annotated[
-        str | None, typer.Option("--profile", metavar="PROFILE", help="The AWS profile; else AWS_PROFILE.")
-    ] = None
+    stack: Annotated[str | None, typer.Option(metavar="NAME", help="The deployed CloudFormation stack.")] = (
+        None
+    )
+    region: Annotated[str | None, typer.Option(help="The stack's region; else that of AWS_REGION.")] = None
+    profile: Annotated[str | None, typer.Option(help="The AWS profile; else that of AWS_PROFILE.")] = None
 
     def find(self) -> Stack:
-        """Returns the stack. Raises as `find_stack`."""
         return find_stack(local=self.local, name=self.stack, region=self.region, profile=self.profile)
 
 
@@ -182,14 +158,13 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     A `CommandError` is shown and ends the command with its exit code.
     """
     plain = inspect.signature(function).parameters.values()
-    groups = {each.name: each.annotation for each in plain if is_dataclass(each.annotation)}
-    options = {
-        option.name: inspect.Parameter(
-            option.name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.type
-        )
+    groups: dict[str, Any] = {each.name: each.annotation for each in plain if is_dataclass(each.annotation)}
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [each.replace(kind=keyword) for each in plain if each.name not in groups] + [
+        inspect.Parameter(option.name, keyword, default=option.default, annotation=option.type)
         for group in groups.values()
         for option in fields(group)
-    }
+    ]
 
     @wraps(function)
     def called(**values: Any) -> None:
@@ -198,9 +173,6 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
                 values[name] = group(**{option.name: values.pop(option.name) for option in fields(group)})
             function(**values)
 
-    parameters = [
-        each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in plain if each.name not in groups
-    ] + list(options.values())
     called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     called.__annotations__ = {each.name: each.annotation for each in parameters}
     return called
@@ -239,9 +211,8 @@ def _local_stack() -> Stack:
             "call this from the same folder."
         ) from None
     except (OSError, ValueError, KeyError, TypeError):
-        raise CommandError(
-            f"{STATE_FILE} can't be read. Start the local stack again with `make run`."
-        ) from None
+        advice = "Start the local stack again with `make run`."
+        raise CommandError(f"{STATE_FILE} can't be read. {advice}") from None
     return Stack(
         name="the local stack",
         cloudformation_name=LOCAL_STACK_NAME,
@@ -281,9 +252,10 @@ def _deployed_stack(name: str, region: str | None, profile: str | None) -> Stack
         session = boto3.session.Session(
             profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None
         )
-        cloudformation = session.client("cloudformation", config=config)
         try:
-            [described] = cloudformation.describe_stacks(StackName=name)["Stacks"]
+            [described] = session.client("cloudformation", config=config).describe_stacks(StackName=name)[
+                "Stacks"
+            ]
         except ClientError as error:
             if "does not exist" in error.response["Error"]["Message"]:
                 raise CommandError(

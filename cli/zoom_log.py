@@ -20,7 +20,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import urllib3
 
 from bookings.envelope import valid_request_id
-from cli.output import CommandError, WrongCallError
+from cli.output import CommandError, WrongCallError, object_in
 from cli.posting import REQUEST_ID_HEADER, connections, of_this_machine, why
 
 API_URL = "https://api.zoom.us/v2"
@@ -51,15 +51,6 @@ class Logged(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """The credentials of a Server-to-Server OAuth app."""
-
-    account_id: str
-    client_id: str = field(repr=False)
-    client_secret: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
     """One try of a delivery, as the log has it.
 
@@ -87,20 +78,24 @@ class ZoomLog:
         self,
         *,
         app_id: str,
-        credentials: Credentials,
+        account_id: str,
+        login: str,
         api_url: str = API_URL,
         oauth_url: str = OAUTH_URL,
     ) -> None:
-        """Checks the URLs, as they are told a secret.
+        """Checks the URLs, as they get a secret.
+
+        Args:
+            login: id and secret of a Server-to-Server OAuth app, with a colon in between.
 
         Raises:
-            WrongCallError: one is not https, and not of this machine either.
+            WrongCallError: a URL is not https, and not of this machine either.
         """
         for url in (api_url, oauth_url):
             _check(url)
         self._url = f"{api_url.rstrip('/')}/marketplace/apps/{quote(app_id, safe='')}/webhook_logs"
         self._oauth_url = oauth_url
-        self._credentials = credentials
+        self._account_id, self._login = account_id, login
         self._authorization: str | None = None
 
     def tries(self, logged: Logged, *, retry_num: int | None = None) -> Iterator[Try]:
@@ -132,7 +127,7 @@ class ZoomLog:
         answer = self._request(
             "GET", f"{self._url}?{urlencode(query)}", self._authorization, "Zoom's delivery log"
         )
-        said = _object_in(answer.data)
+        said = object_in(answer.data)
         if answer.status == HTTPStatus.OK and said is not None:
             return said
         lacks_scope = said is not None and said.get("code") == _LACKS_SCOPE
@@ -146,15 +141,14 @@ class ZoomLog:
         raise CommandError(f"Zoom's delivery log can't be read: {_unexpected(answer.status)}.")
 
     def _token(self) -> str:
-        query = {"grant_type": "account_credentials", "account_id": self._credentials.account_id}
-        login = f"{self._credentials.client_id}:{self._credentials.client_secret}".encode()
+        query = {"grant_type": "account_credentials", "account_id": self._account_id}
         answer = self._request(
             "POST",
             f"{self._oauth_url}?{urlencode(query)}",
-            f"Basic {base64.b64encode(login).decode()}",
+            f"Basic {base64.b64encode(self._login.encode()).decode()}",
             "Zoom's OAuth service",
         )
-        said = _object_in(answer.data) or {}
+        said = object_in(answer.data) or {}
         token = said.get("access_token")
         if (
             answer.status == HTTPStatus.OK
@@ -231,14 +225,6 @@ def _check(url: str) -> None:
         raise WrongCallError("The URL of Zoom's API must be a whole one, and https unless of this machine.")
 
 
-def _object_in(data: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
 def _unexpected(status: int) -> str:
     if status == HTTPStatus.OK:
         return "its answer is not a JSON object"
@@ -298,7 +284,7 @@ def _body_of(logged: object) -> tuple[bytes | None, dict[str, Any] | None]:
             body = logged.encode()
         except UnicodeEncodeError:  # half a character: no such text was ever sent
             return None, None
-        return body, _object_in(body)
+        return body, object_in(body)
     return None, None
 
 
@@ -313,7 +299,7 @@ def _request_id_of(entry: Mapping[str, Any]) -> str | None:
     """Returns the id that Zoom sent the delivery under, if it has the form of one: it becomes a header."""
     headers = entry.get("request_headers")
     if isinstance(headers, str):
-        headers = _object_in(headers.encode(errors="replace"))
+        headers = object_in(headers.encode(errors="replace"))
     by_name = (
         {str(name).lower(): value for name, value in headers.items()} if isinstance(headers, dict) else {}
     )
