@@ -27,8 +27,8 @@ def listen(
 ) -> None:
     """Print the events of the bus as they come, until Ctrl-C.
 
-    A temporary rule and queue bring them. Both are removed at the end. What a killed command left behind is
-    removed by the next one after a day. A new rule takes effect within a minute. No other subscriber notices.
+    A temporary rule and queue bring them, and are removed at the end. If the command is killed, the next one
+    removes them after a day. A new rule takes effect within a minute. No other subscriber notices.
 
     Exit code 0 after Ctrl-C, 1 if the events can't be read, 2 for a wrong call.
     """

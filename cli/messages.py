@@ -4,13 +4,14 @@ import base64
 import json
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 from bookings.clock import utc_text
@@ -140,8 +141,8 @@ def waiting_messages(
                 ]
         yield found
     finally:
-        with stack.errors_explained("make messages visible again"):
-            for handle in handles.values():
+        for handle in handles.values():
+            with suppress(BotoCoreError, ClientError):  # it is visible already, or will be in a moment
                 sqs.change_message_visibility(**handle, VisibilityTimeout=0)
     if missing := set(ids).difference(each.sqs["MessageId"] for each in found):
         listed = ", ".join(sorted(missing))
