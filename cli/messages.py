@@ -181,13 +181,16 @@ def message_commands(
     """Returns the commands `list`, `show`, `drop`, and the verb that sends messages again."""
     app = typer.Typer(help=help_text, no_args_is_help=True, pretty_exceptions_enable=False)
 
+    def chosen(options: ReadOptions) -> tuple[Sequence[str], set[str]]:
+        """Returns the queues and the ids that the options name."""
+        names = set(options.names or ())
+        return [each for each in queues if each in names] or queues, names.difference(queues)
+
     def selected(stack: Stack, options: ReadOptions) -> AbstractContextManager[list[Message]]:
-        names = options.names or []
-        chosen = [each for each in queues if each in names] or queues
-        return waiting_messages(stack, chosen, set(names).difference(queues), options.limit)
+        return waiting_messages(stack, *chosen(options), options.limit)
 
     def act(stack: Stack, options: ActOptions, action: Action) -> None:
-        if bool(set(options.names or ()).difference(queues)) == options.everything:
+        if bool(chosen(options)[1]) == options.everything:
             raise WrongCallError("Say which: ID... or --all.")
         reports: list[dict[str, str]] = []
         # All are read before the first action: a replayed delivery may come into quarantine again.
@@ -248,7 +251,8 @@ def message_commands(
         Exit code 0 if all were deleted, 1 if not, 2 for a wrong call.
         """
         stack = options.find()
-        stack.confirm(f"Delete {' '.join(options.names or ['all'])} ({', '.join(queues)}) in", yes=yes)
+        names, ids = chosen(options)
+        stack.confirm(f"Delete {', '.join(ids) or 'all messages'} of {', '.join(names)} in", yes=yes)
         act(stack, options, lambda _: (Outcome.ACCEPTED, "deleted"))
 
     return app
