@@ -16,10 +16,7 @@ Exit codes: 0 if all were accepted, 3 if some are in quarantine again, 1 if some
 
 def _replay(stack: Stack) -> Action:
     url, secret = stack.webhook_url, stack.secret()
-    said = {
-        Outcome.ACCEPTED: "accepted",
-        Outcome.QUARANTINED: "still unusable, in quarantine again as a new message",
-    }
+    said = {Outcome.ACCEPTED: "accepted", Outcome.QUARANTINED: "still unusable, in quarantine again"}
 
     def replay(message: Message) -> tuple[Outcome, str]:
         request_id = valid_request_id(message.content.get("request_id"))

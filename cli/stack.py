@@ -170,7 +170,8 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     def called(**values: Any) -> None:
         with errors_shown():
             for name, group in groups.items():
-                values[name] = group(**{option.name: values.pop(option.name) for option in fields(group)})
+                chosen = values.keys() & {option.name for option in fields(group)}
+                values[name] = group(**{option: values.pop(option) for option in chosen})
             function(**values)
 
     called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
