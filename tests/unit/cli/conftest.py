@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import Mock
 
 import boto3
@@ -44,11 +44,18 @@ aws: Any = cache(_SHARED.client)
 _CALL_AWS: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
 _FAKED = ("WebhookUrl", "ZoomSecretArn", "ShareAccessLinks", "DeletionProtection")
 _TABLE_AND_BUS = re.compile(r"^  (?:BookingsTable|BookingBus):\n(?:    .*\n)+", re.MULTILINE)
+_QUEUES = (
+    "QuarantineQueue",
+    *(f"Booking{kind}" for kind in ("CreatedQueue", "CanceledQueue")),
+    *(f"Booking{kind}DLQ" for kind in ("Created", "Canceled", "Events")),
+)
 TEMPLATE = f"""
 Parameters: {{{", ".join(f"{name}: {{Type: String}}" for name in _FAKED)}}}
 Resources:
 {"".join(_TABLE_AND_BUS.findall((ROOT / "template.yaml").read_text()))}
+{"".join(f"  {name}: {{Type: AWS::SQS::Queue}}{chr(10)}" for name in _QUEUES)}
 Outputs:
+{"".join(f"  {name}Url: {{Value: !Ref {name}}}{chr(10)}" for name in _QUEUES)}
   WebhookUrl: {{Value: !Ref WebhookUrl}}
   BookingsTableName: {{Value: !Ref BookingsTable}}
   EventBusArn: {{Value: !GetAtt BookingBus.Arn}}
@@ -76,14 +83,19 @@ def pauses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[flo
     time.tzset()
 
 
-def bookings(*arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
-    """Calls the command. Returns exit code, output and errors."""
+class Result(NamedTuple):
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def bookings(*arguments: str, stdin: bytes | None = None) -> Result:
     result = CliRunner().invoke(app, list(arguments), input=stdin)
     assert isinstance(result.exception, SystemExit | None)
-    return result.exit_code, result.stdout, result.stderr
+    return Result(result.exit_code, result.stdout, result.stderr)
 
 
-def on_stack(*arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
+def on_stack(*arguments: str, stdin: bytes | None = None) -> Result:
     return bookings(*arguments, "--stack", STACK, stdin=stdin)
 
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -15,14 +14,14 @@ from bookings.zoom.delivery import identify
 from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, SignatureError, check_form, verify
 from cli.bookings_table import BookingsTable
 
-from .conftest import SECRET, STACK_NAME, Deployed, bookings, serving
+from ...zoom_api import Reply, Request, served
+from .conftest import NOW, SECRET, Deployed, on_stack
 from .test_listen import BUS, left_behind
 
 STEPS = [
     *("challenge answered", "malformed signature refused", "stale request refused"),
     *("temporary rule in effect", "test booking accepted", "booking in the table", "event on the bus"),
 ]
-CALL = ("check", "--stack", STACK_NAME)
 
 
 @dataclass(kw_only=True)
@@ -33,25 +32,25 @@ class Endpoint:
     fault: str = ""
     refused: list[str] = field(default_factory=list)
 
-    def answer(self, _path: str, headers: dict[str, str], raw: bytes) -> tuple[int, str, bytes]:
-        signature, timestamp = headers[SIGNATURE_HEADER], headers[TIMESTAMP_HEADER]
+    def answer(self, request: Request) -> Reply:
+        signature, timestamp = (request.headers[name] for name in (SIGNATURE_HEADER, TIMESTAMP_HEADER))
         try:
-            verify([SECRET], *check_form(signature, timestamp, datetime.now(UTC), 300), raw)
+            verify([SECRET], *check_form(signature, timestamp, NOW, 300), request.body)
         except SignatureError as error:
             self.refused.append(type(error).__name__)
-            return (200 if self.fault == type(error).__name__ else 401), "application/json", b""
-        body = json.loads(raw)
+            return (200 if self.fault == type(error).__name__ else 401), {}, b""
+        body = json.loads(request.body)
         if body["event"] == "endpoint.url_validation":
             secret = "another" if self.fault == "another secret" else SECRET
-            return 200, "application/json", json.dumps(answer_challenge(body, secret)).encode()
+            return 200, {}, json.dumps(answer_challenge(body, secret)).encode()
         if self.fault != "not recorded":
-            self.deployed.put_item({"booking_id": {"S": identify(body).booking_id}})
+            self.deployed.put({"booking_id": {"S": identify(body).booking_id}})
         if self.fault != "not announced":
             booking = {"event_id": body["payload"]["object"]["scheduled_event"]["event_id"]}
             entry: Any = {"Source": "bookings.check", "Detail": json.dumps({"booking": booking})}
             entry |= {"EventBusName": BUS, "DetailType": "BookingCreated"}
             boto3.client("events").put_events(Entries=[entry])
-        return (503 if self.fault == "not accepted" else 200), "application/json", raw
+        return (503 if self.fault == "not accepted" else 200), {}, request.body
 
 
 @pytest.fixture
@@ -59,8 +58,8 @@ def endpoint(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> Iterator[En
     for name, value in (("_BOOKING_SECONDS", 0), ("_LATE_SECONDS", 0), ("_pause", lambda _: None)):
         monkeypatch.setattr(cli.check, name, value)
     endpoint = Endpoint(deployed=deployed)
-    with serving(endpoint.answer) as server:
-        deployed.point_webhook_at(f"{server.url}/webhooks/zoom")
+    with served(endpoint.answer) as url:
+        deployed.deploy(WebhookUrl=f"{url}/webhooks/zoom")
         yield endpoint
     items = boto3.client("dynamodb").scan(TableName=deployed.outputs["BookingsTableName"])["Items"]
     assert (items, left_behind()) == ([], [])
@@ -82,7 +81,7 @@ def test_it_ends_at_the_first_step_that_fails(
     endpoint: Endpoint, fault: str, failed: int, problem: str | None
 ) -> None:
     endpoint.fault = fault
-    result = bookings(*CALL, "--json")
+    result = on_stack("check", "--json")
     report = json.loads(result.stdout)
     limits = [3.0, 3.0, 3.0, None, 3.0, None, None][: failed + 1]
     assert [each["step"] for each in report["steps"]] == STEPS[: failed + 1]
@@ -95,7 +94,7 @@ def test_it_ends_at_the_first_step_that_fails(
 
 def test_a_slow_answer_fails_the_check(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli.check, "_ZOOM_SECONDS", 1e-6)
-    result = bookings(*CALL)
+    result = on_stack("check")
     assert (result.exit_code, result.stdout[:26]) == (1, "FAILED challenge answered:")
     assert result.stdout.endswith(" of 1e-06 s\n       too slow for Zoom\n")
 
@@ -109,4 +108,4 @@ def test_ctrl_c_leaves_nothing_behind(endpoint: Endpoint, monkeypatch: pytest.Mo
         return booking_id.startswith("bookings-check-")
 
     monkeypatch.setattr(BookingsTable, "has", has)
-    assert bookings(*CALL).exit_code == 130
+    assert on_stack("check").exit_code == 130

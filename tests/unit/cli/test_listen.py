@@ -10,10 +10,10 @@ import pytest
 from cli.stack import find_stack
 from cli.temporary_rule import TemporaryRule, temporary_rule
 
-from .conftest import REGION, STACK_NAME, Deployed, bookings
+from .conftest import STACK, Deployed, on_stack
 
 DAY = 86_400
-BUS = "bookings-dev"
+BUS = f"{STACK}-bookings"
 
 
 def left_behind() -> list[str]:
@@ -63,27 +63,27 @@ def test_an_event_is_one_line(
     published: list[dict[str, Any]], event: dict[str, Any], options: tuple[str, ...], line: str
 ) -> None:
     published += [event, entry("unwanted", {})]
-    result = bookings("listen", *options, "--stack", STACK_NAME)
+    result = on_stack("listen", *options)
     assert [printed[21:] for printed in result.stdout.splitlines()] == [line]
-    assert result.stderr == f"Listening to stack {STACK_NAME}. Ctrl-C ends it.\n"
+    assert result.stderr == f"Listening to stack {STACK}. Ctrl-C ends it.\n"
     assert (result.exit_code, left_behind()) == (0, [])
 
 
 def test_raw_events_are_lines_of_json(published: list[dict[str, Any]]) -> None:
     published += [OURS, OURS]
-    lines = bookings("listen", "--json", "--stack", STACK_NAME).stdout.splitlines()
+    lines = on_stack("listen", "--json").stdout.splitlines()
     assert [json.loads(line)["detail"] for line in lines] == [json.loads(OURS["Detail"])] * 2
 
 
 @pytest.mark.parametrize("pattern", ["", "[]", "{"])
 def test_a_pattern_must_be_an_object(pattern: str) -> None:
-    result = bookings("listen", "--pattern", pattern, "--stack", STACK_NAME)
+    result = on_stack("listen", "--pattern", pattern)
     assert (result.exit_code, result.stdout) == (2, "")
 
 
 def test_only_this_rule_may_send_to_the_queue(deployed: Deployed) -> None:
     sqs = boto3.client("sqs")
-    with temporary_rule(find_stack(local=False, name=STACK_NAME), "{}") as rule:
+    with temporary_rule(find_stack(local=False, name=STACK), "{}") as rule:
         url = sqs.get_queue_url(QueueName=rule.name)["QueueUrl"]
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         rule_arn = boto3.client("events").describe_rule(Name=rule.name, EventBusName=BUS)["Arn"]
@@ -95,15 +95,15 @@ def test_only_this_rule_may_send_to_the_queue(deployed: Deployed) -> None:
 
 def test_rules_of_over_a_day_ago_are_removed(published: list[dict[str, Any]]) -> None:
     now = int(time.time())
-    old = f"bookings-listen-{STACK_NAME}-{now - DAY - 60}-00ff"
-    young = f"bookings-listen-{STACK_NAME}-{now - DAY + 60}-00ff"
-    another_stacks = f"bookings-listen-{STACK_NAME}-2-{now - DAY - 60}-00ff"
+    old = f"bookings-listen-{STACK}-{now - DAY - 60}-00ff"
+    young = f"bookings-listen-{STACK}-{now - DAY + 60}-00ff"
+    another_stacks = f"bookings-listen-{STACK}-2-{now - DAY - 60}-00ff"
     events = boto3.client("events")
     for name in (old, young, another_stacks):
         boto3.client("sqs").create_queue(QueueName=name)
         events.put_rule(Name=name, EventBusName=BUS, EventPattern="{}")
-        target: Any = {"Id": "queue", "Arn": f"arn:aws:sqs:{REGION}:123456789012:{name}"}
+        target: Any = {"Id": "queue", "Arn": f"arn:aws:sqs:us-east-1:123456789012:{name}"}
         events.put_targets(Rule=name, EventBusName=BUS, Targets=[target])
 
-    assert bookings("listen", "--stack", STACK_NAME).exit_code == 0
+    assert on_stack("listen").exit_code == 0
     assert left_behind() == sorted(2 * [young, another_stacks])

@@ -11,12 +11,10 @@ import cli.messages
 from bookings.domain.booking import booking_id_of
 from bookings.errors import FieldError
 from bookings.use_cases.quarantine import quarantine_message
-from bookings.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from tests import samples
 
-from .conftest import SECRET, STACK_NAME, Deployed, Server, bookings
+from .conftest import Deployed, Webhook, on_stack
 
-ON_THE_STACK = ("--stack", STACK_NAME)
 ERROR = FieldError(field="payload.object.rescheduled", message="must be true or false")
 QUARANTINE = "QuarantineQueueUrl"
 BOOKED = samples.raw(samples.created(event_id="evt-1", invitee_email="Ann@Example.com"))
@@ -49,7 +47,7 @@ def visible(deployed: Deployed, output: str) -> set[str]:
 
 
 @pytest.fixture(autouse=True)
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     waited: list[float] = []
     monkeypatch.setattr(cli.messages, "_pause", waited.append)
     return waited
@@ -65,17 +63,17 @@ def test_the_list_says_why_and_nothing_personal(
     deployed: Deployed, body: bytes, booking_id: str | None
 ) -> None:
     message_id = quarantined(deployed, body)
-    [listed] = json.loads(bookings("quarantine", "list", *ON_THE_STACK, "--json").stdout)
+    [listed] = json.loads(on_stack("quarantine", "list", "--json").stdout)
     sent_at = listed.pop("sent_at")
     assert datetime.fromisoformat(sent_at).tzinfo == UTC
     known = {"queue": "quarantine", "message_id": message_id, "booking_id": booking_id, "receives": 1}
     assert listed == known | {"reason": "invalid_event", "errors": [ERROR]}
-    assert bookings("quarantine", "list", *ON_THE_STACK).stdout == (
+    assert on_stack("quarantine", "list").stdout == (
         f"{message_id} in quarantine since {sent_at}, received 2 x\n  invalid_event\n"
         f"  payload.object.rescheduled must be true or false\n  booking {booking_id or 'unknown'}\n"
         "Messages: 1. Each was hidden from other readers for a moment.\n"
     )
-    [shown] = json.loads(bookings("quarantine", "show", message_id, *ON_THE_STACK).stdout)
+    [shown] = json.loads(on_stack("quarantine", "show", message_id).stdout)
     assert shown["content"] == (body.decode() if body == b"{broken" else json.loads(body))
     assert visible(deployed, QUARANTINE) == {message_id}
 
@@ -93,41 +91,38 @@ def test_the_list_says_why_and_nothing_personal(
     ],
 )
 def test_a_replay_deletes_what_is_taken(
-    deployed: Deployed, webhook: Server, status: int | None, content_type: str, outcome: str, exit_code: int
+    deployed: Deployed, webhook: Webhook, status: int | None, content_type: str, outcome: str, exit_code: int
 ) -> None:
-    deployed.point_webhook_at(webhook.url if status else "http://127.0.0.1:1")
-    webhook.status, webhook.content_type = status or 0, content_type
+    deployed.deploy(WebhookUrl=webhook.url if status else "http://127.0.0.1:1")
+    webhook.statuses, webhook.content_type = [status or 0], content_type
     message_id, other = quarantined(deployed, BOOKED), quarantined(deployed, b"{broken")
 
-    result = bookings("quarantine", "replay", message_id, *ON_THE_STACK, "--json")
+    result = on_stack("quarantine", "replay", message_id, "--json")
 
     [report] = json.loads(result.stdout)
     assert (report["message_id"], report["outcome"], result.exit_code) == (message_id, outcome, exit_code)
-    for _, headers, body in webhook.requests:
-        assert (body, headers["x-zm-request-id"]) == (BOOKED, samples.REQUEST_ID)
-        assert headers[SIGNATURE_HEADER] == sign(SECRET, headers[TIMESTAMP_HEADER], BOOKED)
-    assert len(webhook.requests) == (1 if status else 0)
+    assert webhook.posted() == ([(samples.REQUEST_ID, BOOKED)] if status else [])
     assert visible(deployed, QUARANTINE) == ({other, message_id} if exit_code == 1 else {other})
 
 
-def test_number_and_rate_are_bounded(deployed: Deployed, webhook: Server, pauses: list[float]) -> None:
-    deployed.point_webhook_at(webhook.url)
+def test_number_and_rate_are_bounded(deployed: Deployed, webhook: Webhook, waits: list[float]) -> None:
+    deployed.deploy(WebhookUrl=webhook.url)
     for _ in range(13):
         quarantined(deployed, BOOKED)
-    bookings("quarantine", "replay", "--all", "--limit", "12", "--per-second", "4", *ON_THE_STACK)
+    on_stack("quarantine", "replay", "--all", "--limit", "12", "--per-second", "4")
     assert (len(webhook.requests), len(visible(deployed, QUARANTINE))) == (12, 1)
-    assert pauses == [0.25] * 12
+    assert waits == [0.25] * 12
 
 
 def test_a_drop_asks_and_names_the_account(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
-    call = ("quarantine", "drop", message_id := quarantined(deployed, BOOKED), *ON_THE_STACK)
-    unasked = bookings(*call)
+    call = ("quarantine", "drop", message_id := quarantined(deployed, BOOKED))
+    unasked = on_stack(*call)
     assert (unasked.exit_code, unasked.stderr) == (2, "Error: There is no terminal to ask at: say --yes.\n")
     monkeypatch.setattr("cli.stack.at_terminal", lambda: True)
-    refused = bookings(*call, stdin=b"n\n")
-    place = "stack bookings-dev (account 123456789012, eu-north-1)"
+    refused = on_stack(*call, stdin=b"n\n")
+    place = "stack bookings-dev (account 123456789012, us-east-1)"
     assert f"Delete {message_id} of quarantine in {place}?" in refused.stderr
-    assert (refused.exit_code, bookings(*call, "--json", stdin=b"y\n").exit_code) == (1, 0)
+    assert (refused.exit_code, on_stack(*call, "--json", stdin=b"y\n").exit_code) == (1, 0)
     assert visible(deployed, QUARANTINE) == set()
 
 
@@ -143,6 +138,6 @@ def test_wrong_names_are_refused(
     deployed: Deployed, names: tuple[str, ...], exit_code: int, said: str
 ) -> None:
     message_id = quarantined(deployed, BOOKED)
-    result = bookings("quarantine", "drop", *names, "--yes", *ON_THE_STACK)
+    result = on_stack("quarantine", "drop", *names, "--yes")
     assert (result.exit_code, result.stderr) == (exit_code, said)
     assert visible(deployed, QUARANTINE) == {message_id}

@@ -7,10 +7,10 @@ import boto3
 import pytest
 import typer
 
-from .conftest import SECRET, STACK_NAME, Deployed, bookings
+from .conftest import SECRET, Deployed, on_stack
 
 NEW = "the-next-token-of-these"
-CALL = ("rotate-secret", "--stack", STACK_NAME)
+CALL = "rotate-secret"
 DAY, QUARTER = timedelta(hours=24), timedelta(minutes=15)
 SHORT = "the stored secret is shorter than 16 characters"
 JSON = "the stored secret is a JSON object; store the token alone, as plain text"
@@ -40,7 +40,7 @@ def test_the_old_token_ends_later(
     if stored != SECRET:
         arn = deployed.outputs["ZoomSecretArn"]
         boto3.client("secretsmanager").put_secret_value(SecretId=arn, SecretString=stored)
-    result = bookings(*CALL, *options, "--yes", "--json", stdin=f" {NEW}\n".encode())
+    result = on_stack(CALL, *options, "--yes", "--json", stdin=f" {NEW}\n".encode())
     assert result.exit_code == 0, result.stderr
     assert versions(deployed) == expected
     stored_at, ends_at = (datetime.fromisoformat(text) for text in json.loads(result.stdout).values())
@@ -50,10 +50,10 @@ def test_the_old_token_ends_later(
 def test_it_is_asked_for_and_not_shown(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.rotate_secret.at_terminal", lambda: True)
     monkeypatch.setattr(typer, "prompt", lambda _, *, hide_input, err: NEW if hide_input and err else "")
-    result = bookings(*CALL, "--yes")
+    result = on_stack(CALL, "--yes")
     assert (result.exit_code, versions(deployed)) == (0, [NEW, SECRET])
     assert "Wait a minute, then press Regenerate in Zoom." in result.stdout
-    assert NEW not in result.output
+    assert NEW not in result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_it_is_asked_for_and_not_shown(deployed: Deployed, monkeypatch: pytest.M
     ],
 )
 def test_an_unusable_token_is_refused(deployed: Deployed, token: str, problem: str) -> None:
-    result = bookings(*CALL, "--yes", stdin=token.encode())
+    result = on_stack(CALL, "--yes", stdin=token.encode())
     assert result.exit_code == 1
     assert result.stderr == f"Error: Nothing was stored. The webhook would refuse this token: {problem}.\n"
     assert versions(deployed) == [SECRET]
@@ -73,6 +73,6 @@ def test_an_unusable_token_is_refused(deployed: Deployed, token: str, problem: s
 
 @pytest.mark.parametrize("options", [(NEW, "--yes"), ("-",)])
 def test_a_wrong_call_stores_and_repeats_nothing(deployed: Deployed, options: tuple[str, ...]) -> None:
-    result = bookings(*CALL, *options, stdin=NEW.encode())
-    assert (result.exit_code, NEW in result.output) == (2, False)
+    result = on_stack(CALL, *options, stdin=NEW.encode())
+    assert (result.exit_code, NEW in result.stdout + result.stderr) == (2, False)
     assert versions(deployed) == [SECRET]
