@@ -87,8 +87,8 @@ def recover(
     ZOOM_ACCOUNT_ID, ZOOM_CLIENT_ID and ZOOM_CLIENT_SECRET of a Server-to-Server OAuth app with the scope
     marketplace_app:read:admin.
 
-    Exit codes: 0 if each delivery was accepted, 3 if the others are in quarantine, 1 if one was refused or
-    the log can't be read, 2 for a wrong call.
+    Exit code 0 if each delivery was accepted. 3 if some are only in quarantine. 1 if one was refused or the
+    log can't be read. 2 for a wrong call.
     """
     begin = since_when("--since", since)
     log = _log(app_id)
