@@ -64,12 +64,13 @@ def test_live_bookings_of_the_asked_time_are_announced(deployed: Deployed, subte
             assert published(deployed) == expected
 
 
-def test_several_must_be_confirmed(deployed: Deployed) -> None:
+def test_several_must_be_confirmed(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.stack.at_terminal", lambda: True)
     deployed.put(ANN, BOB)
     for typed, exit_code, expected in ((b"n\n", 1, []), (b"y\n", 0, IDS)):
         result = on_stack("announce", *IDS, *IDS, stdin=typed)
         assert (result[0], published(deployed)) == (exit_code, expected)
-        assert f"Announce 2 bookings of stack {STACK} to every subscriber?" in result[1] + result[2]
+        assert f"Announce 2 bookings to every subscriber of stack {STACK} (" in result[1] + result[2]
 
 
 # failure matrix: 12

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from bookings.aws.table import build_item, parse_item
 from bookings.domain.booking import Booking, Tombstone
 from cli.erase import erase_booking
@@ -23,7 +25,10 @@ def erase(now_ms: int = NOW_MS) -> Tombstone:
 def test_only_key_revision_and_time_are_left(deployed: Deployed) -> None:
     deployed.put(BOOKING)
     exit_code, shown, _ = on_stack("erase", ID, "--yes", "--json")
-    assert (exit_code, json.loads(shown)) == (0, {"booking_id": ID, "erased_at": "2026-11-22T12:00:00Z"})
+    assert (exit_code, json.loads(shown)) == (
+        0,
+        {"bookings": [{"booking_id": ID, "erased_at": "2026-11-22T12:00:00Z"}], "messages": []},
+    )
     rest = {"booking_id": {"S": ID}, "revision": {"N": "4"}, "erased_at": {"N": str(NOW_MS)}}
     assert deployed.item(ID) == rest
 
@@ -55,11 +60,13 @@ def test_booking_written_in_between_is_erased(deployed: Deployed) -> None:
     assert isinstance(parse_item(deployed.item(ID)), Tombstone)
 
 
-def test_erasure_must_be_confirmed(deployed: Deployed) -> None:
+def test_erasure_must_be_confirmed(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert on_stack("erase", ID).exit_code == 2  # nobody to ask
+    monkeypatch.setattr("cli.stack.at_terminal", lambda: True)
     deployed.put(BOOKING)
-    exit_code, shown, _ = on_stack("erase", ID, stdin=b"n\n")
+    exit_code, _, asked = on_stack("erase", ID, stdin=b"n\n")
     assert (exit_code, isinstance(parse_item(deployed.item(ID)), Booking)) == (1, True)
-    assert shown.startswith(f"Erase booking {ID} in stack {STACK}? It can't be undone.")
+    assert asked.startswith(f"Erase {ID} for good in stack {STACK} (account 123456789012, us-east-1)?")
     exit_code, shown, _ = on_stack("erase", ID, stdin=b"y\n")
     assert (exit_code, isinstance(parse_item(deployed.item(ID)), Tombstone)) == (0, True)
     assert shown.endswith(f"Erased {ID}: deliveries up to 2026-11-22T12:00:00Z are dropped from now on.\n")

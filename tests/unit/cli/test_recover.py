@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import cli.recover
+import cli.stack
 from bookings.domain.booking import booking_id_of
 
 from ... import samples
@@ -25,7 +26,7 @@ NAMES = {"meeting": "meeting.started", "others": "schedulers.x", "new": "schedul
 def stack(webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A stack of which the command needs only the webhook and the secret."""
     stack = SimpleNamespace(webhook_url=webhook.url, secret=lambda: SECRET)
-    monkeypatch.setattr(cli.recover, "find_stack", lambda **_: stack)
+    monkeypatch.setattr(cli.stack, "find_stack", lambda **_: stack)
     return stack
 
 
@@ -116,7 +117,7 @@ def test_program_gets_json(webhook: Webhook, zoom: FakeZoom, monkeypatch: pytest
     delivery: dict[str, Any] = {**booking, **tries, "booking_id": booking_id_of("a", EMAIL)}
     fed = delivery | {"answer": 200, "outcome": "accepted"}
     assert json.loads(recover("--json")[1]) == {"deliveries": [fed], "unreadable": 0}
-    monkeypatch.setattr(cli.recover, "find_stack", None)  # a dry run needs none
+    monkeypatch.setattr(cli.stack, "find_stack", None)  # a dry run needs none
     assert json.loads(recover("--dry-run", "--json")[1]) == {"deliveries": [delivery], "unreadable": 0}
     assert len(webhook.requests) == 1
 

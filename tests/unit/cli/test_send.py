@@ -68,7 +68,7 @@ def test_option_stack_environment_or_prompt_gives_the_secret(
         assert (hide_input, err) == (True, True)
         return "typed-secret-token"
 
-    monkeypatch.setattr(cli.send, "_at_terminal", lambda: True)
+    monkeypatch.setattr(cli.send, "at_terminal", lambda: True)
     monkeypatch.setattr(typer, "prompt", prompt)
     deployed.deploy(WebhookUrl=webhook.url)
     on_the_stack, by_url = ["--stack", STACK], ["--url", webhook.url]

@@ -89,7 +89,7 @@ def test_stack_that_is_not_there_is_explained(deployed: Deployed, dead_urls: lis
         "Error: No local stack is running here (.local/stack.json is not there). Start one with `make run`, "
         "and call this from the same folder.\n"
         f"Error: There is no stack typo in us-east-1 in this account. Other names: `aws cloudformation "
-        "list-stacks`; another region: AWS_REGION; another account: AWS_PROFILE.\n"
+        "list-stacks`; another region: --region; another account: --profile.\n"
         f"Error: stack other has no output BookingsTableName; {NOT_OURS}\n"
         f"Error: Can't read the bookings of the local stack: {dead_urls[0]} does not answer; it must have "
         "ended without notice. Start it again with `make run`.\n"
@@ -101,11 +101,11 @@ def test_missing_setting_of_aws_is_explained(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     assert error_of(on_aws) == (
         f"Can't look up stack {STACK}: there are no AWS credentials. Get some with `aws configure` or `aws "
-        "sso login`, or name a profile in AWS_PROFILE."
+        "sso login`, or name a profile with --profile."
     )
     monkeypatch.delenv("AWS_REGION")
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    assert error_of(on_aws).endswith(f"stack {STACK}: no region is chosen. Name one in AWS_REGION.")
+    assert error_of(on_aws).endswith(f"stack {STACK}: no region is chosen. Name one with --region.")
     monkeypatch.setenv("AWS_PROFILE", "absent")
     assert error_of(on_aws).endswith(f"stack {STACK}: The config profile (absent) could not be found")
 

@@ -7,7 +7,7 @@ import pytest
 
 from cli import zoom_log
 from cli.output import CommandError, WrongCallError
-from cli.zoom_log import Credentials, Logged, Try, ZoomLog
+from cli.zoom_log import Logged, Try, ZoomLog
 
 from ...zoom_api import ACCOUNT_ID, APP_ID, CLIENT_ID, CLIENT_SECRET, LOG_PATH, TOKEN, FakeZoom, Reply, reply
 from .conftest import NOW
@@ -20,8 +20,7 @@ LOGS, NO_JSON, NO_FORM = "webhook_logs", "its answer is not a JSON object", "has
 
 def log_of(zoom: FakeZoom, app_id: str = APP_ID, secret: str = CLIENT_SECRET, **urls: str) -> ZoomLog:
     addresses = {"api_url": f"{zoom.url}/v2", "oauth_url": f"{zoom.url}/oauth/token"} | urls
-    credentials = Credentials(account_id=ACCOUNT_ID, client_id=CLIENT_ID, client_secret=secret)
-    return ZoomLog(app_id=app_id, credentials=credentials, **addresses)
+    return ZoomLog(app_id=app_id, account_id=ACCOUNT_ID, login=f"{CLIENT_ID}:{secret}", **addresses)
 
 
 def tries(zoom: FakeZoom) -> list[Try]:
