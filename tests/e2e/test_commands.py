@@ -13,9 +13,9 @@ from tests.e2e.stack import Stack, served, wait_for
 from tests.samples import canceled, created, raw
 
 
-def bookings(stack: Stack, *arguments: str, **environment: str) -> Any:
+def bookings(stack: Stack, *arguments: str, stdin: str = "", **environment: str) -> Any:
     with contextlib.chdir(stack.folder):
-        result = CliRunner().invoke(app, [*arguments, "--local", "--json"], env=environment)
+        result = CliRunner().invoke(app, [*arguments, "--local", "--json"], input=stdin, env=environment)
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bookings.domain.booking import Booking
-from bookings.domain.events import Snapshot
+from bookings.domain.booking import Booking, Snapshot
 from bookings.envelope import Envelope
-from bookings.use_cases.announce import Announcer, Change
+from bookings.use_cases.announce import Announcer
+from bookings.use_cases.ports import Change
 from bookings.use_cases.record import Recorder
 from tests.fakes import InMemoryBookingStore, InMemoryBus, InMemoryCounts, InMemoryQueue, VirtualClock
 from tests.samples import MORNING_MS, canceled, created, message

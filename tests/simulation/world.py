@@ -25,6 +25,7 @@ from bookings.zoom.delivery import to_delivery
 from bookings.zoom.events import CANCELED, CREATED
 from cli.announce import announcements_of
 from tests.fakes import InMemoryHandlerQueues, InMemorySecret
+from tests.receiving import PUBLISHED
 from tests.samples import SECRET
 from tests.simulation.adversary import DAY, HOUR, SECRET_SERVICE, Adversary, Timeline
 from tests.simulation.oracle import Oracle, Violation, canonical
@@ -126,7 +127,7 @@ class World:
         return receive.Receiver(
             verifier=verify.Verifier(secrets, 300, self.timeline),
             publisher=publish.Publisher(primary, fallback, count=self._count),
-            handled_events=self.queues.keys(),
+            handled_events=PUBLISHED,
             bus=self.bus,
             quarantine=self.quarantine,
             clock=self.timeline,
