@@ -1,9 +1,9 @@
-"""`bookings announce`: puts the present state of bookings on the bus, as events."""
+"""`bookings announce`: puts the present state of bookings on the bus or into one queue, as events."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import batched
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,11 +11,12 @@ import typer
 from rich.text import Text
 
 from bookings.aws.bus import EventBridgeBus
+from bookings.aws.queues import SQSQueue
 from bookings.aws.table import parse_change
 from bookings.clock import utc_text
 from bookings.domain.events import domain_event
 from bookings.envelope import Envelope
-from bookings.errors import RefusedByService
+from bookings.errors import RefusedByService, ServiceError
 from bookings.use_cases.ports import EventBus
 from cli.bookings_table import BookingIds, BookingsTable, erased
 from cli.output import WrongCallError, console, print_json, printable, progress
@@ -59,6 +60,9 @@ def announce(
     updated_since: Annotated[
         str | None, typer.Option(metavar="TIME", help=f"Bookings with an event of then or later: {TIMES}.")
     ] = None,
+    to_queue: Annotated[
+        str | None, typer.Option(metavar="URL", help="Only this queue of a subscriber, and not the bus.")
+    ] = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -66,9 +70,10 @@ def announce(
 
     For events that the stream gave up or a subscriber lost. A confirmed booking is announced as
     BookingCreated, a canceled one as BookingCanceled, with its present revision and without `previous`.
-    Announced twice, it is the same event. Expired and erased bookings are left out.
+    Announced twice, it is the same event. Expired and erased bookings are left out. With --to-queue only
+    the service behind that queue gets the events.
 
-    Exit code 0 if the bus took each event, 1 if not, 2 for a wrong call.
+    Exit code 0 if the bus or the queue took each event, 1 if not, 2 for a wrong call.
     """
     if [bool(booking_ids), everything, updated_since is not None].count(True) != 1:
         raise WrongCallError("Say which: BOOKING_ID..., --all or --updated-since TIME.")
@@ -81,9 +86,11 @@ def announce(
         items = [_item_of_booking(table, each) for each in ids] if ids else table.items()
         announcements = list(announcements_of(items, begin, share=share))
     if len(announcements) > 1:
-        found.confirm(f"Announce {len(announcements)} bookings to every subscriber of", yes=yes)
+        whom = "one subscriber" if to_queue else "every subscriber"
+        found.confirm(f"Announce {len(announcements)} bookings to {whom} of", yes=yes)
     with progress(f"Announcing {_many(len(announcements))} …"):
-        announced = publish(booking_bus(found), announcements)
+        bus: EventBus = OneQueue(found, to_queue) if to_queue else booking_bus(found)
+        announced = publish(bus, announcements)
     if as_json:
         others = [{"booking_id": each, "reason": reason} for each, reason in announced.not_announced]
         print_json({"announced": announced.taken, "not_announced": others})
@@ -144,6 +151,26 @@ def announcements_of(
 
 def booking_bus(stack: Stack) -> EventBridgeBus:
     return EventBridgeBus(stack.event_bridge(), stack.output("EventBusArn"))
+
+
+class OneQueue:
+    """Sends events to the queue of one subscriber, in the form that EventBridge gives them."""
+
+    def __init__(self, stack: Stack, url: str) -> None:
+        # arn:aws:events:region:account:event-bus/name
+        self._region, self._account = stack.output("EventBusArn").split(":")[3:5]
+        self._queue = SQSQueue(stack.sqs(), url)
+
+    def publish_all(self, envelopes: Sequence[Envelope]) -> list[ServiceError | None]:
+        return [self._error(envelope) for envelope in envelopes]
+
+    def _error(self, envelope: Envelope) -> ServiceError | None:
+        now = datetime.now(UTC)
+        try:
+            self._queue.send(envelope.to_message(account=self._account, region=self._region, time=now))
+        except ServiceError as error:
+            return error
+        return None
 
 
 def _show(announced: Announced) -> None:

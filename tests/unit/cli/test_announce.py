@@ -4,14 +4,18 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
+from moto import mock_aws
 
 from bookings.aws.table import build_item, parse_change
 from bookings.domain.booking import Booking, Tombstone
 from bookings.domain.events import domain_event
 from bookings.envelope import Envelope
 from bookings.errors import RefusedByService, ServiceUnavailable
-from cli.announce import Announcement, publish
+from cli.announce import Announced, Announcement, OneQueue, publish
+from cli.stack import Stack
 
 from .conftest import REQUEST_ID, STACK, Deployed, booked, on_stack
 
@@ -114,3 +118,25 @@ def test_failed_announcement_is_reported(deployed: Deployed) -> None:
     exit_code, shown, _ = on_stack("announce", ANN.booking_id, "--json")
     failed = [{"booking_id": ANN.booking_id, "reason": reason}]
     assert (exit_code, json.loads(shown)) == (1, {"announced": 0, "not_announced": failed})
+
+
+# ── to one subscriber ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_one_queue_gets_the_event_of_eventbridge() -> None:
+    outputs = {"EventBusArn": "arn:aws:events:eu-north-1:123456789012:event-bus/bookings-dev"}
+    first = Envelope("bookings", "BookingCreated", '{"title": "é"}', "request-1")
+    with mock_aws():
+        session = boto3.session.Session(region_name="eu-north-1")
+        sqs = session.client("sqs")
+        url = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
+        stack = Stack(name="", cloudformation_name="", outputs=outputs, session=session, config=Config())
+        announcements = [Announcement(booking_id="a-0", envelope=first)]
+        assert publish(OneQueue(stack, url), announcements) == Announced(taken=1)
+        [message] = sqs.receive_message(QueueUrl=url)["Messages"]
+        [(_, reason)] = publish(OneQueue(stack, f"{url}-absent"), announcements).not_announced
+    event = json.loads(message["Body"])
+    place = {"account": "123456789012", "region": "eu-north-1", "resources": ["zoom-request/request-1"]}
+    assert event | place | {"source": "bookings", "detail": {"title": "é"}} == event
+    assert event["detail-type"] == "BookingCreated"
+    assert reason.startswith("SQS: AWS.SimpleQueueService.NonExistentQueue")
