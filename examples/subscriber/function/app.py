@@ -1,94 +1,125 @@
-"""Keeps the newest state of each booking in a table of its own: a service that subscribes to booking events.
+"""Posts each booking event to a chat, or logs it. Drops duplicates and older events.
 
-Triggered by batches of SubscriberQueue: events of source `bookings`. EventBridge delivers each at least once
-and in no order, so every subscriber has two questions, and one conditional write answers both:
+Triggered by batches of SubscriberQueue. An event that fails comes back after the queue's visibility timeout.
+After five receives it goes to SubscriberDLQ. The others of its batch are done.
 
-- *Have I seen this?* `metadata.id` is the same for each copy of an event. Use it as the idempotency key where
-  your work is a call to somebody else (an e-mail, a payment).
-- *Is it still true?* `metadata.revision` counts a booking's changes. An event below the revision that was
-  seen last is about the past, and is dropped: what it says has been overtaken.
-
-An event that fails comes back after the queue's visibility timeout, and goes to SubscriberDLQ after five
-receives; the others of its batch are done. Put your own work into `handle`. Log ids, never people:
-`booking_id` is made to be logged, the fields of `booking` are not.
+Put your own work in the place of `post`. Log ids only: the other fields of a booking are personal data.
 """
 
+import html
 import json
-import logging
 import os
 from functools import cache
 from typing import Any
+from urllib.request import Request, urlopen
 
 import boto3
-from botocore.exceptions import ClientError
 
-SCHEMA_VERSION = "1"
-"""The only one there is. Within it fields are added, never changed; ignore those you don't know."""
+from booking_events import BookingEvent, Metadata
 
-logger = logging.getLogger()
-logger.setLevel(logging.INFO)
+CHAT_TIMEOUT_SECONDS = 3
+HEADLINES = {
+    "BookingCreated": "New booking",
+    "BookingRescheduled": "Moved",
+    "BookingUpdated": "Changed",
+    "BookingCanceled": "Canceled",
+}
 
 
 class UnknownSchema(Exception):
-    """The event has a shape that this code was not written for; it waits in the DLQ for code that was."""
+    """The event is of another schema version. It waits in the DLQ for code that knows it."""
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     failed = []
     for record in event["Records"]:
         try:
-            handle(json.loads(record["body"]))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it fails this record and no other
+            handle(parse(record["body"]))
+        except Exception as error:  # noqa: BLE001 - any error fails this record only
             failed.append({"itemIdentifier": record["messageId"]})
-            logger.error(
-                "event failed", extra={"message_id": record["messageId"], "error": type(error).__name__}
-            )
+            # Not the error's text: it can hold the webhook's URL, or parts of the event.
+            status = getattr(error, "code", None)  # of an answer over HTTP
+            log("failed", message_id=record["messageId"], error=type(error).__name__, status=status)
     return {"batchItemFailures": failed}
 
 
-def handle(event: dict[str, Any]) -> None:
-    """Takes one booking event.
+def parse(body: str) -> BookingEvent:
+    """Returns the event in a queue message.
 
     Raises:
-        UnknownSchema: its schema version is another one.
-        ClientError: the table did not take it; it comes back.
+        UnknownSchema: the copy of the models does not fit it.
     """
-    metadata, booking = event["detail"]["metadata"], event["detail"]["booking"]
-    if metadata["schema_version"] != SCHEMA_VERSION:
-        raise UnknownSchema(metadata["schema_version"])
-    outcome = "kept" if keep_newest(metadata, booking) else "seen or overtaken"
-    logger.info(
-        outcome,
-        extra={
-            "event": event["detail-type"],
-            "event_id": metadata["id"],
-            "booking_id": metadata["booking_id"],
-            "revision": metadata["revision"],
-        },
-    )
+    event: BookingEvent = json.loads(body)
+    if event["detail"]["metadata"]["schema_version"] != "1":
+        raise UnknownSchema
+    return event
 
 
-def keep_newest(metadata: dict[str, Any], booking: dict[str, Any]) -> bool:
-    """Writes the booking's state unless it is known or overtaken; returns whether it wrote."""
-    item = {"status": booking["status"], "start": booking.get("start"), "event_id": metadata["id"]}
+def handle(event: BookingEvent) -> None:
+    """Posts an event unless it or a newer one of its booking was posted.
+
+    Remembers it afterwards, so no error or crash loses a message. A crash in between repeats it.
+    """
+    metadata = event["detail"]["metadata"]
+    url = os.environ["CHAT_WEBHOOK_URL"]
+    outcome = "old"
+    if is_news(metadata):
+        if url:
+            post(url, text_of(event))
+        outcome = "posted" if url else "logged"
+        remember(metadata)
+    ids = {name: metadata[name] for name in ("booking_id", "revision")}
+    log(outcome, event=event["detail-type"], **ids)
+
+
+def is_news(metadata: Metadata) -> bool:
+    """Whether nothing as new was posted of this booking."""
+    found = table().get_item(Key={"booking_id": metadata["booking_id"]}, ConsistentRead=True)
+    return bool(metadata["revision"] > found.get("Item", {}).get("revision", 0))
+
+
+def remember(metadata: Metadata) -> bool:
+    """Stores the revision. Returns False for a duplicate or an older event."""
     try:
         table().put_item(
-            TableName=os.environ["TABLE_NAME"],
-            Item={
-                "booking_id": {"S": metadata["booking_id"]},
-                "revision": {"N": str(metadata["revision"])},
-                **{name: {"S": value} for name, value in item.items() if value},
-            },
-            ConditionExpression="attribute_not_exists(booking_id) OR revision < :revision",
-            ExpressionAttributeValues={":revision": {"N": str(metadata["revision"])}},
+            Item={"booking_id": metadata["booking_id"], "revision": metadata["revision"]},
+            ConditionExpression="attribute_not_exists(booking_id) OR revision < :new",
+            ExpressionAttributeValues={":new": metadata["revision"]},
         )
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-            return False
-        raise
+    except table().meta.client.exceptions.ConditionalCheckFailedException:
+        return False
     return True
+
+
+def text_of(event: BookingEvent) -> str:
+    """Returns a line for the chat. The invitee can't mention anybody in it: `<` is escaped."""
+    booking = event["detail"]["booking"]
+    headline = HEADLINES[event["detail-type"]]
+    if event["detail-type"] == "BookingCanceled" and booking["rescheduled"]:
+        headline = "Canceled for another time"
+    invitee = booking.get("invitee", {})
+    name = f"{invitee.get('first_name', '')} {invitee.get('last_name', '')}".strip()
+    parts = [booking.get("title"), booking.get("start"), name or invitee.get("email")]
+    details = ", ".join(part for part in parts if part)
+    return html.escape(f"{headline}: {details}", quote=False)
+
+
+def post(url: str, text: str) -> None:
+    """Posts a message, as Slack, Google Chat and Mattermost take it.
+
+    Raises:
+        OSError: the chat did not take it, or not in time.
+    """
+    body = json.dumps({"text": text}).encode()
+    request = Request(url, body, {"content-type": "application/json"})  # noqa: S310 - https by the template
+    with urlopen(request, timeout=CHAT_TIMEOUT_SECONDS):  # noqa: S310 - the same
+        pass
+
+
+def log(outcome: str, **ids: object) -> None:
+    print(json.dumps({"outcome": outcome, **ids}))
 
 
 @cache
 def table() -> Any:
-    return boto3.client("dynamodb")
+    return boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
