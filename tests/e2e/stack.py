@@ -22,7 +22,8 @@ from uuid import uuid4
 import urllib3
 from boto3.dynamodb.types import TypeDeserializer
 
-from local.stack import STACK_NAME, RunningStack
+from local.stack import ROOT, STACK_NAME, RunningStack
+from local.template import package, read
 from tests import samples
 
 type Body = dict[str, Any] | bytes
@@ -108,11 +109,17 @@ class Stack:
         self._pool = urllib3.PoolManager(maxsize=16)
         self._received: list[str] = []
         self._quarantined: list[str] = []
-        self._subscription = self.client("sqs").create_queue(QueueName="subscriber")["QueueUrl"]
+        self._subscription, arn = self.queue("subscriber")
         events, rule = self.client("events"), {"EventBusName": self.outputs["EventBusName"]}
         events.put_rule(Name="all", EventPattern=json.dumps({"source": SOURCES}), **rule)
-        target = {"Id": "queue", "Arn": self._attributes(self._subscription)["QueueArn"]}
-        events.put_targets(Rule="all", Targets=[target], **rule)
+        events.put_targets(Rule="all", Targets=[{"Id": "queue", "Arn": arn}], **rule)
+
+    def queue(self, name: str) -> tuple[str, str]:
+        """Makes a queue for everybody. Returns its URL and its ARN."""
+        allow = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+        policy = {"Policy": json.dumps({"Version": "2012-10-17", "Statement": [allow]})}
+        url = self.client("sqs").create_queue(QueueName=name, Attributes=policy)["QueueUrl"]
+        return url, self._attributes(url)["QueueArn"]
 
     def post(
         self, body: Body, *, secret: str | None = None, age_seconds: int = 0, headers: Headers | None = None
@@ -166,6 +173,34 @@ class Stack:
             return [json.loads(text) for text in self._quarantined if answer.request_id in text]
 
         return wait_for(f"{answer.request_id} in quarantine", find)[0]
+
+    @contextlib.contextmanager
+    def deployed(self, template: str, name: str, **parameters: str) -> Iterator[dict[str, str]]:
+        """Deploys an example beside the stack. Yields its outputs and its resources' physical ids."""
+        s3, cloudformation = self.client("s3"), self.client("cloudformation")
+        s3.create_bucket(Bucket="examples")
+
+        def upload(key: str, content: bytes) -> str:
+            s3.put_object(Bucket="examples", Key=key, Body=content)
+            return f"s3://examples/{key}"
+
+        path = ROOT / "examples" / template
+        source = read(path)
+        package(source, path.parent, upload)
+        source["Resources"].pop("SubscriberBusPolicy", None)  # the emulator lets everybody put events
+        values = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+        body = {
+            "TemplateBody": json.dumps(source, default=str),
+            "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        }
+        cloudformation.create_stack(StackName=name, Parameters=values, **body)
+        patience = {"Delay": 0.05, "MaxAttempts": 400}
+        cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig=patience)
+        [described] = cloudformation.describe_stacks(StackName=name)["Stacks"]
+        resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+        outputs = {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])}
+        yield {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources} | outputs
+        cloudformation.delete_stack(StackName=name)
 
     def send(self, url: str, *texts: str) -> None:
         """Sends messages in one call, so the handler gets them in one batch."""

@@ -1,15 +1,20 @@
 """Subscribers: the events they get, and a subscriber that fails."""
 
+import contextlib
 import json
+import re
+from functools import partial
+from typing import Any
 
+from typer.testing import CliRunner
+
+from cli.main import app
 from local.stack import ROOT
-from local.template import fit
 from tests.e2e.stack import DELIVERIES, Stack, history, wait_for
 from tests.samples import MORNING_MS, canceled, created
 
 LATER = MORNING_MS + 60_000
-TYPES = "CloudWatch::Alarm DynamoDB::Table Events::Rule IAM::Role Lambda::EventSourceMapping Lambda::Function"
-KNOWN_TYPES = {f"AWS::{each}" for each in (TYPES + " Logs::LogGroup SQS::Queue SQS::QueuePolicy").split()}
+README = ROOT / "README.md"
 
 
 def test_event_is_the_item_without_access_links(stack: Stack, event_id: str) -> None:
@@ -48,36 +53,66 @@ def test_test_booking_has_sources_of_its_own(stack: Stack, event_id: str) -> Non
 
 
 # failure matrix: 48
-def test_example_subscriber_holds_up_nobody(stack: Stack, event_id: str) -> None:
-    s3, cloudformation = stack.client("s3"), stack.client("cloudformation")
-    s3.create_bucket(Bucket="subscriber")
+def test_readme_subscribes_a_service_that_holds_up_nobody(stack: Stack, event_id: str) -> None:
+    steps = README.read_text(encoding="utf-8").partition("## Subscribe a service")[2].partition("\n## ")[0]
+    [name], [bus], [announce] = (
+        re.findall(pattern, steps)
+        for pattern in (r"deploy --stack-name (\S+)", r"EventBusName=([\w-]+)", r"bin/bookings (announce .*)")
+    )
 
-    def upload(key: str, content: bytes) -> str:
-        s3.put_object(Bucket="subscriber", Key=key, Body=content)
-        return f"s3://subscriber/{key}"
+    def logged() -> list[dict[str, Any]]:
+        lines = stack.log_texts(f"/aws/lambda/{name}-subscriber")
+        return [json.loads(line) for line in lines if '"outcome"' in line]
 
-    template, _ = fit(ROOT / "examples/subscriber/template.yaml", upload, KNOWN_TYPES)
-    body, bus = json.dumps(template, default=str), stack.outputs["EventBusName"]
-    parameters = [{"ParameterKey": "EventBusName", "ParameterValue": bus}]
-    example = {"TemplateBody": body, "Parameters": parameters, "Capabilities": ["CAPABILITY_IAM"]}
-    cloudformation.create_stack(StackName="subscriber", **example)
-    patience = {"Delay": 0.05, "MaxAttempts": 400}
-    cloudformation.get_waiter("stack_create_complete").wait(StackName="subscriber", WaiterConfig=patience)
-    resources = cloudformation.describe_stack_resources(StackName="subscriber")["StackResources"]
-    names = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources}
+    def announced(*option: str) -> dict[str, Any]:
+        before = len(logged())
+        with contextlib.chdir(stack.folder):
+            assert CliRunner().invoke(app, [*announce.split(), *option]).exit_code == 0
+        wait_for("the message", lambda: len(logged()) > before)
+        return logged()[-1]
 
-    def states() -> list[str]:
-        items = stack.client("dynamodb").scan(TableName=names["BookingStatesTable"])["Items"]
-        return [item["status"]["S"] for item in items if event_id in item["booking_id"]["S"]]
+    def revisions() -> list[str]:
+        items = stack.client("dynamodb").scan(TableName=example["RevisionsTable"])["Items"]
+        return [item["revision"]["N"] for item in items if event_id in item["booking_id"]["S"]]
 
-    stack.deliver(created(event_id=event_id))
-    wait_for("the booking at the subscriber", lambda: states() == ["confirmed"])
-    broken = {"FunctionName": names["SubscriberFunction"], "Handler": "app.absent"}
-    with stack.redelivery(names["SubscriberQueue"], receives=1):
-        stack.client("lambda").update_function_configuration(**broken)
-        stack.deliver(canceled(LATER, event_id=event_id))
-        assert history(stack.events(event_id)) == ["1 BookingCreated", "2 BookingCanceled"]
-        wait_for("both in the DLQ", lambda: stack.messages(names["SubscriberDLQ"]) >= 2)
-    assert f'"event_id": "{event_id}"' in "".join(stack.take(names["SubscriberDLQ"]))
-    assert states() == ["confirmed"]
-    cloudformation.delete_stack(StackName="subscriber")
+    with stack.deployed("subscriber/template.yaml", name, EventBusName=bus) as example:
+        first = announced()
+        assert json.dumps(first) in steps
+        assert announced("--to-queue", example["SubscriberQueueUrl"]) == first | {"outcome": "old"}
+        stack.deliver(created(event_id=event_id))
+        wait_for("the booking at the subscriber", lambda: revisions() == ["1"])
+        broken = {"FunctionName": example["SubscriberFunction"], "Handler": "app.absent"}
+        with stack.redelivery(example["SubscriberQueue"], receives=1):
+            stack.client("lambda").update_function_configuration(**broken)
+            stack.deliver(canceled(LATER, event_id=event_id))
+            assert history(stack.events(event_id)) == ["1 BookingCreated", "2 BookingCanceled"]
+            wait_for("both in the DLQ", lambda: stack.messages(example["SubscriberDLQ"]) >= 2)
+        assert f'"event_id": "{event_id}"' in "".join(stack.take(example["SubscriberDLQ"]))
+        assert revisions() == ["1"]
+
+
+def test_topic_gets_a_sentence(stack: Stack, event_id: str) -> None:
+    bus = stack.outputs["EventBusName"]
+    with stack.deployed("no-code/topic.yaml", "no-code", EventBusName=bus) as example:
+        url, arn = stack.queue("sentences")
+        topic = {"TopicArn": example["BookingTopicArn"], "Protocol": "sqs", "Endpoint": arn}
+        stack.client("sns").subscribe(**topic, Attributes={"RawMessageDelivery": "true"})
+        stack.deliver(created(event_id=event_id, summary="Tour"))
+        stack.deliver(canceled(LATER, event_id=event_id, rescheduled=True))  # its rule leaves out moves
+        stack.events(event_id)
+        [sentence] = [text for text in stack.take(url) if event_id in text]
+    assert re.fullmatch(r'"Tour, \S+Z, with \S+@\S+ is confirmed \(booking \S+\)\."', sentence), sentence
+
+
+def test_bus_of_another_account_gets_booking_events(stack: Stack, event_id: str) -> None:
+    account = {"PublisherAccountId": "000000000000"}  # the emulator's only one, so both buses are in it
+    with stack.deployed("cross-account/subscriber.yaml", "theirs", **account) as theirs:
+        ours = {name: stack.outputs[name] for name in ("EventBusName", "AlarmTopicArn")}
+        ours["SubscriberBusArn"] = theirs["SubscriberBusArn"]
+        with stack.deployed("cross-account/publisher.yaml", "ours", **ours):
+            stack.deliver(created(event_id=event_id))
+            group = f"/aws/lambda/{theirs['SubscriberFunction']}"
+            groups = partial(stack.client("logs").describe_log_groups, logGroupNamePrefix=group)
+            wait_for("their log", lambda: groups()["logGroups"])
+            [line] = wait_for("the line", lambda: [x for x in stack.log_texts(group) if event_id in x])
+    assert json.loads(line)["event"] == "BookingCreated"

@@ -19,7 +19,10 @@ README, CONTRIBUTING, OPERATIONS, SUBSCRIBERS = PAGES = [
     for page in ("README.md", "CONTRIBUTING.md", "docs/operations.md", "docs/subscribers.md")
 ]
 TEXT = "".join(PAGES)
-TEMPLATE = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+TEMPLATE, SUBSCRIBER = (
+    yaml_parse((ROOT / path).read_text(encoding="utf-8"))
+    for path in ("template.yaml", "examples/subscriber/template.yaml")
+)
 
 
 def rows(title: str, page: str = README) -> list[list[str]]:
@@ -35,7 +38,8 @@ def test_pages_name_the_parameters_outputs_and_targets() -> None:
 
     assert {name.strip("`"): default.strip("`") for name, default, _ in rows("Deploy it")} == defaults
     named = set(re.findall(r"`(\w+(?:Url|Arn|Name))`", TEXT))
-    assert TEMPLATE["Outputs"].keys() <= named <= TEMPLATE["Outputs"].keys() | TEMPLATE["Parameters"].keys()
+    known = TEMPLATE["Outputs"] | TEMPLATE["Parameters"] | SUBSCRIBER["Parameters"]
+    assert TEMPLATE["Outputs"].keys() <= named <= known.keys()
     assert {"run", "test", "demo", "deploy"} <= set(re.findall(r"(?:`|\$ )make ([a-z]+)", TEXT)) <= targets
 
 
