@@ -11,10 +11,10 @@ from bookings.domain.events import EventType
 from bookings.envelope import BOOKINGS as EVENTS
 from bookings.envelope import CHECK_EVENT_ID_PREFIX, DELIVERIES, Envelope, source_for
 from bookings.zoom.events import CANCELED, CREATED
-from tests.template.stacks import BOOKINGS, ROOT, SUBSCRIBER, stack
+from tests.template.stacks import BOOKINGS, SUBSCRIBER, stack
 
 REAL, CHECK = "6v1jYq2pRbGmTg9AfQeZ0w", f"{CHECK_EVENT_ID_PREFIX}1"
-THEIRS = ["BookingEventsRule"]
+THEIRS = ["SubscriberRule"]
 
 
 def event(source: str, name: str, event_id: str = REAL) -> Any:
@@ -50,13 +50,3 @@ def test_event_reaches_these_rules(
         found = stack(path).of_type("AWS::Events::Rule") | stack(path).of_type("AWS::Events::Archive")
         patterns = {name: properties["EventPattern"] for name, properties in found.items()}
         assert [name for name, pattern in patterns.items() if matches(pattern, published)] == expected
-
-
-def test_readme_shows_a_rule_without_test_bookings() -> None:
-    names = ["BookingCreated", "BookingRescheduled", "BookingCanceled"]
-    pattern = {"source": ["bookings"], "detail-type": names}
-    readme = (ROOT / "README.md").read_text()
-
-    assert f"source: [bookings]\n        detail-type: [{', '.join(names)}]" in readme
-    assert matches(pattern, event(EVENTS, "BookingCreated"))
-    assert not matches(pattern, event(EVENTS, "BookingCreated", CHECK))

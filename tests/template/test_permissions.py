@@ -115,3 +115,27 @@ def test_another_account_gets_booking_events_by_its_own_bus() -> None:
     last = stack(subscriber).resources["SubscriberRule"]
     assert last["DependsOn"] == ["SubscriberQueuePolicy", "SubscriberFunctionBookingEvents"]
     assert set(last["DependsOn"]) <= stack(subscriber).resources.keys()
+
+
+def test_rules_without_code_may_send_to_their_target_only() -> None:
+    topic, http = (ROOT / f"examples/no-code/{name}.yaml" for name in ("topic", "http"))
+    rule = "rule/${EventBusName}/${AWS::StackName}"
+    arn = f"!Sub arn:${{AWS::Partition}}:events:${{AWS::Region}}:${{AWS::AccountId}}:{rule}"
+    sender = f"if ArnEquals aws:SourceArn {arn}"
+    allow = "Allow {'Service': 'events.amazonaws.com'}"
+    publish = f"{allow} sns:Publish on !BookingTopic {sender}"
+    assert policies(topic, "AWS::SNS::TopicPolicy") == {"BookingTopicPolicy": ["!BookingTopic", publish]}
+    for path, name in ((topic, "BookingTopicDLQ"), (http, "ApiDLQ")):
+        send = f"{allow} sqs:SendMessage on !{name}.Arn {sender}"
+        assert policies(path, "AWS::SQS::QueuePolicy") == {f"{name}Policy": [f"!{name}", send]}
+        [subscription] = stack(path).plain("AWS::Events::Rule").values()
+        [target] = subscription["Targets"]
+        assert (subscription["Name"], subscription["EventPattern"]["source"]) == (
+            "!AWS::StackName",
+            ["bookings"],
+        )
+        assert target["DeadLetterConfig"] == {"Arn": f"!{name}.Arn"}
+    [role] = stack(http).of_type("AWS::IAM::Role").values()
+    [[_, document]] = [policy.values() for policy in role["Policies"]]
+    assert sentences(document) == ["Allow events:InvokeApiDestination on !ApiDestination.Arn"]
+    assert target["RoleArn"] == "!ApiRole.Arn"
