@@ -30,7 +30,8 @@ def test_logs_contain_nothing_personal(stack: Stack, event_id: str) -> None:
     stack.take(dlq)
     groups = [group["logGroupName"] for group in stack.client("logs").describe_log_groups()["logGroups"]]
     logs = {group: "\n".join(stack.log_texts(group)) for group in groups}
-    logs["emulator.log"] = (stack.folder / ".local/emulator.log").read_text()
+    lines = (stack.folder / ".local/emulator.log").read_text().splitlines()
+    logs["emulator.log"] = "\n".join(line for line in lines if " INFO sns " not in line)  # messages of topics
     assert sum(map(bool, logs.values())) >= 5
     words = (*PERSONAL, stack.secret)
     assert [(name, word) for name, text in logs.items() for word in words if word in text.lower()] == []
