@@ -35,6 +35,7 @@ QUEUES = {
 
 _HIDDEN_SECONDS = 30  # a killed command leaves messages hidden for so long
 
+_WAIT_SECONDS = 1  # asks all of SQS's servers; without it some messages are missed
 _pause = time.sleep
 
 
@@ -123,7 +124,7 @@ def waiting_messages(
                     received = sqs.receive_message(
                         QueueUrl=url,
                         MaxNumberOfMessages=int(min(SQS_BATCH_ENTRIES, limit - seen)),
-                        WaitTimeSeconds=1,  # asks all of SQS's servers; without it some messages are missed
+                        WaitTimeSeconds=_WAIT_SECONDS,
                         VisibilityTimeout=_HIDDEN_SECONDS,
                         AttributeNames=["All"],
                         MessageAttributeNames=["All"],

@@ -20,6 +20,7 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 import cli.announce
+import cli.messages
 import cli.posting
 import cli.since
 import cli.zoom_log
@@ -72,6 +73,8 @@ def pauses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[flo
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cli.announce, "_pause", waited.append)
     monkeypatch.setattr(cli.zoom_log, "_pause", waited.append)
+    monkeypatch.setattr(cli.messages, "_pause", waited.append)
+    monkeypatch.setattr(cli.messages, "_WAIT_SECONDS", 0)  # moto would really wait
     frozen = Mock(now=lambda _: NOW, fromisoformat=datetime.fromisoformat)
     monkeypatch.setattr(cli.since, "datetime", frozen)
     monkeypatch.setattr("time.time", NOW.timestamp)

@@ -57,7 +57,9 @@ WITH_EMAIL, WITHOUT = booking_id_of("evt-1", "ann@example.com"), booking_id_of("
 
 
 @pytest.mark.parametrize(
-    ("body", "booking_id"), [(BOOKED, WITH_EMAIL), (NOBODYS, WITHOUT), (b"{broken", None)]
+    ("body", "booking_id"),
+    [(BOOKED, WITH_EMAIL), (NOBODYS, WITHOUT), (b"{broken", None)],
+    ids=["a booking", "nobody's", "broken"],
 )
 def test_the_list_says_why_and_nothing_personal(
     deployed: Deployed, body: bytes, booking_id: str | None
