@@ -118,6 +118,11 @@ def test_challenge_is_answered_with_the_secret_that_verified_it(under_test: Rece
     assert under_test.service_calls == 0
 
 
+def test_challenge_of_a_check_is_not_counted_as_zooms(under_test: ReceiverUnderTest) -> None:
+    assert under_test.post(CHALLENGE | {"payload": {"plainToken": "bookings-check-1"}}).status == 200
+    assert under_test.counts.all == {}
+
+
 # failure matrix: 40
 def test_challenge_of_another_form_is_answered_400(under_test: ReceiverUnderTest) -> None:
     answer = under_test.post(CHALLENGE | {"payload": {"plainToken": "v0:1795341600:{}"}})

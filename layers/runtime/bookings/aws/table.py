@@ -100,8 +100,7 @@ def build_item(booking: Booking, expires_at: int | None) -> dict[str, Any]:
         values["erased_until"] = booking.erased_until
     if len(values.get("host_user_id", "").encode()) > KEY_BYTES:
         del values["host_user_id"]  # DynamoDB would refuse the item for a longer key of its index
-    storable = {name: stored for name, value in values.items() if (stored := _storable(value)) is not None}
-    return {name: _serialize(value) for name, value in storable.items()}
+    return {name: _serialize(part) for name, item in values.items() if (part := _storable(item)) is not None}
 
 
 def build_tombstone(tombstone: Tombstone) -> dict[str, Any]:
