@@ -44,7 +44,7 @@ def test_killed_process_loses_and_doubles_nothing(
     ids = [f"{event_id}-{n}" for n in range(10)]
     KillingProxy.stack, KillingProxy.function, KillingProxy.calls_left = stack, function, calls
     with (
-        stack.redelivery(stack.outputs["BookingCreatedQueueUrl"]),
+        stack.redelivery(stack.outputs["BookingCreatedQueueUrl"], seconds=3),
         served(KillingProxy) as url,
         stack.environment(f"{function}Function", **{f"AWS_ENDPOINT_URL_{service}": url}),
     ):

@@ -18,7 +18,7 @@ from tests.simulation.world import Accident, World
 from tests.simulation.zoom import START_MS, Webhook
 
 pytestmark = pytest.mark.no_cover  # it would double the time
-SCHEDULES, CHUNK = 6_000, 3_000
+SCHEDULES, CHUNK = 4_000, 2_000
 ROOT = Path(__file__).parents[2]
 
 NOT_HERE = {Count.CHALLENGE_ANSWERED, Count.CHALLENGE_REFUSED, Count.TOO_LARGE, Count.UNEXPECTED_ERROR}
