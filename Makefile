@@ -48,6 +48,7 @@ check: $(DEV) $(SAM)  ## check style, types, imports, templates, workflows and s
 	.venv/bin/lint-imports --no-logo --no-cache
 	.venv/bin/cfn-lint template.yaml examples/*/*.yaml
 	.venv-sam/bin/sam validate --lint
+	@$(MAKE) --no-print-directory build
 	.venv/bin/shellcheck --enable=all .ci/run
 	.venv/bin/zizmor --quiet --offline --persona pedantic .github/workflows
 	@# Tests and samples are left out: their made-up ids look like secrets.
