@@ -166,6 +166,14 @@ def test_our_metrics_are_counted_and_shown() -> None:
     assert counted - ours == {"RequestsThrottled"}  # by the filter of the access log
 
 
+def test_the_cost_of_an_idle_stack_counts_every_metric() -> None:
+    metrics = sum(
+        len([1 for part in alarm.get("Metrics", [{"MetricStat": 1}]) if "MetricStat" in part])
+        for alarm in ALARMS.values()
+    )
+    assert f"{metrics} metrics in alarms {metrics / 10:.1f}" in (ROOT / "docs/operations.md").read_text()
+
+
 @pytest.mark.parametrize("name", ALARMS)
 def test_an_alarm_says_what_to_do(name: str) -> None:
     alarm = ALARMS[name]
