@@ -25,7 +25,8 @@ class BookingCommand(TyperCommand):
             return super().parse_args(ctx, args)
         except Exception as error:
             if type(error).__name__ == "NoSuchOption":  # typer does not export the class
-                error.message += ". A booking id that begins with a dash comes last, after --"  # type: ignore[attr-defined]
+                hint = ". A booking id that begins with a dash comes last, after --"
+                error.message += hint  # type: ignore[attr-defined]  # a usage error has a message
             raise
 
 

@@ -174,7 +174,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
                 values[name] = group(**{option: values.pop(option) for option in chosen})
             function(**values)
 
-    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
     called.__annotations__ = {each.name: each.annotation for each in parameters}
     return called
 

@@ -209,7 +209,7 @@ class Bus(InMemoryBus):
         """Delivers an event by its rule, as a replay of the archive does: within a day, at times twice."""
         random, detail = self._adversary.random, json.loads(envelope.detail)
         if envelope.source.startswith("bookings"):
-            deliver: Callable[[], object] = lambda: self.subscriber.receive(detail)  # noqa: E731
+            deliver: Callable[[], object] = lambda: self.subscriber.receive(detail)  # noqa: E731 - its type is given
         elif queue := self._queues.get(envelope.detail_type):
             queue = self._dlqs[envelope.detail_type] if envelope.detail_type in self.forbidden else queue
             event = {"source": envelope.source, "detail-type": envelope.detail_type, "detail": detail}

@@ -42,7 +42,7 @@ STEERING = frozenset("\x00\x07\r\x1b\x7f\x9b\u061c\u200f\u202e\u2066")  # the te
 
 _SHARED = boto3.session.Session()
 aws: Any = cache(_SHARED.client)
-_CALL_AWS: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
+_CALL_AWS: Any = BaseClient._make_api_call  # type: ignore[attr-defined]  # not in the stubs
 _FAKED = ("WebhookUrl", "ZoomSecretArn", "ShareAccessLinks", "DeletionProtection")
 _TABLE_AND_BUS = re.compile(r"^  (?:BookingsTable|BookingBus):\n(?:    .*\n)+", re.MULTILINE)
 _QUEUES = (

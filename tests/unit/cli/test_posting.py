@@ -36,6 +36,6 @@ def test_missing_answer_has_a_reason(webhook: Webhook, dead_urls: list[str]) -> 
         with pytest.raises(CommandError) as caught:
             post(url, b"{}", SECRET)
         assert str(caught.value) == f"{url} gave no answer: {reason}."
-    unknown = NameResolutionError("host", None, socket.gaierror("canary"))  # type: ignore[arg-type]
+    unknown = NameResolutionError("host", None, socket.gaierror("canary"))  # type: ignore[arg-type]  # no connection
     assert why(unknown, 1) == "its host name is not known"
     assert why(ProtocolError("canary"), 1) == "the connection broke"

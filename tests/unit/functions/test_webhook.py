@@ -26,7 +26,7 @@ from tests.samples import REQUEST_ID, SECRET, canceled, created, raw, signed
 pytestmark = pytest.mark.usefixtures("printed")
 
 PACKAGE = str(Path(bookings.__file__).parent)
-BUG = Trouble(KeyError("canary"))  # type: ignore[arg-type]
+BUG = Trouble(KeyError("canary"))  # type: ignore[arg-type]  # a bug, no service error
 IDS = ("function_name", "memory_limit_in_mb", "invoked_function_arn", "aws_request_id")
 CONTEXT = SimpleNamespace(**dict.fromkeys(IDS, "id"))
 
