@@ -57,6 +57,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture(autouse=True)
+def no_long_polling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The emulator's queue is on one server, so a command need not wait for others."""
+    monkeypatch.setattr("cli.messages._WAIT_SECONDS", 0)
+
+
+@pytest.fixture(autouse=True)
 def no_dead_letters(stack: Stack) -> Iterator[None]:
     """Fails a test that leaves a message in a DLQ."""
     yield
